@@ -1,0 +1,52 @@
+"""API keys for programs: `Authorization: Bearer hub_…`."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from apps.accounts.access import Scope
+from apps.accounts.models import ApiKey
+
+
+def key_digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """Sets `request.auth` to the `ApiKey`; there is no user behind a key."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
+        scheme, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        key = (
+            ApiKey.objects.select_related("workspace", "agent")
+            .filter(digest=key_digest(secret.strip()), revoked_at__isnull=True)
+            .first()
+        )
+        if key is None:
+            raise AuthenticationFailed("This API key is unknown or was revoked. Make a new one in Settings.")
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+        return None, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class HasScope(BasePermission):
+    """The view names the scope it needs as `scope`."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.auth is None:
+            raise AuthenticationFailed("Send an API key: Authorization: Bearer hub_…")
+        needed: Scope = view.scope
+        if not request.auth.allows(needed):
+            raise PermissionDenied(f"This API key lacks the scope {needed.value!r}.")
+        return True

@@ -1,0 +1,106 @@
+"""Filters for figures and times; loaded everywhere."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+_STEPS = ((60, "s"), (60, "min"), (24, "h"), (365, "d"))
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """`5 min ago` with the absolute time on hover."""
+    if moment is None:
+        return "—"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        moment.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        _distance((timezone.now() - moment).total_seconds()),
+    )
+
+
+def _distance(seconds: float) -> str:
+    if seconds < -1:
+        return f"in {duration(-seconds)}"
+    return "just now" if seconds < 5 else f"{_largest_unit(seconds)} ago"
+
+
+def _largest_unit(seconds: float) -> str:
+    amount = seconds
+    for size, unit in _STEPS:
+        if amount < size or unit == "d":
+            return f"{int(amount)} {unit}"
+        amount /= size
+    return f"{int(amount)} d"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """`1 h 5 min`, `42 s`, `0.4 s`."""
+    if seconds is None:
+        return "—"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    if value is None:
+        return "—"
+    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.2f} s"
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """Thousands apart: `5,401`."""
+    return "—" if value is None else f"{value:,.0f}"
+
+
+@register.filter
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of 1 as `97.5 %`."""
+    return "—" if share is None else f"{share * 100:.{digits}f} %"
+
+
+@register.filter
+def figure(value: float | None, digits: int = 3) -> str:
+    return "—" if value is None else f"{value:.{digits}f}"
+
+
+@register.filter
+def money(value: float | None) -> str:
+    """US dollars; small sums keep their digits."""
+    if value is None:
+        return "—"
+    return f"${value:,.2f}" if value >= 1 else f"${value:.4f}"
+
+
+@register.filter
+def item(mapping: dict[Any, Any], key: Any) -> Any:
+    return mapping.get(key)
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: Any) -> str:
+    """This page's query string with some values changed; `None` drops one."""
+    values = context["request"].GET.copy()
+    for key, value in changes.items():
+        values.pop(key, None)
+        if value not in (None, ""):
+            values[key] = value
+    return f"?{values.urlencode()}" if values else "?"

@@ -1,0 +1,71 @@
+"""Immutable, content-hashed sets of examples for one task."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from apps.accounts.models import Agent
+from apps.core.models import Timestamped
+from apps.discovery.models import Task
+from apps.jobs.models import Job
+from apps.traces.models import Span
+
+
+class Split(models.TextChoices):
+    TRAIN = "train", "Train"
+    VALIDATION = "validation", "Validation"
+    TEST = "test", "Test"
+
+
+class DatasetVersion(Timestamped):
+    """Building until its job ends, then frozen: `frozen_at` and `digest` are set together and never change."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="dataset_versions")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dataset_versions")
+    number = models.PositiveIntegerField()
+    job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="dataset_version")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    # What went in and what was left out, with the reason and the count.
+    parameters = models.JSONField(default=dict)
+    counts = models.JSONField(default=dict)
+    left_out = models.JSONField(default=dict)
+    # The prompt text and tool set that every example shares, pruned from the examples.
+    static_prompt = models.JSONField(default=dict)
+    # What held-out examples share with training: wording (yes) and values (how many).
+    overlap = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the examples in order")
+    frozen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "number"], name="one_dataset_per_number"),
+            models.CheckConstraint(
+                condition=Q(frozen_at__isnull=True, digest="") | (Q(frozen_at__isnull=False) & ~Q(digest="")),
+                name="frozen_means_hashed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} v{self.number}"
+
+
+class Example(models.Model):
+    """One call as the model will see it: the pruned prompt and the completion to learn."""
+
+    dataset = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="examples")
+    span = models.ForeignKey(Span, null=True, on_delete=models.SET_NULL, related_name="examples")
+    split = models.CharField(max_length=10, choices=Split.choices)
+    session = models.CharField(max_length=200)
+    position = models.PositiveIntegerField()
+    # OpenAI shapes, redacted: what evaluation sends and compares with.
+    messages = models.JSONField()
+    tools = models.JSONField(default=list)
+    expected = models.JSONField()
+    prompt = models.TextField()
+    completion = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dataset", "position"], name="one_example_per_position")]
+        indexes = [models.Index(fields=["dataset", "split", "position"], name="example_by_split")]

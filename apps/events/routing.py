@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.events.consumers import EventsConsumer
+
+websocket_urlpatterns = [path("ws/w/<slug:workspace>/events", EventsConsumer.as_asgi())]

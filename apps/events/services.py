@@ -1,0 +1,42 @@
+"""Publishing: an event is written in the transaction of the change that it reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.accounts.models import Agent, User, Workspace
+from apps.events import wakeup
+from apps.events.models import Event, EventType, Sequence
+
+
+class OutsideTransactionError(RuntimeError):
+    """An event was published outside the transaction of its change."""
+
+
+def publish(
+    *,
+    workspace: Workspace,
+    type: EventType,
+    actor: User | None = None,
+    agent: Agent | None = None,
+    data: dict[str, Any] | None = None,
+) -> Event:
+    """Writes the next event of the workspace; must run inside the transaction of the change."""
+    if not connection.in_atomic_block:
+        raise OutsideTransactionError(f"publish {type} inside transaction.atomic()")
+    event = Event.objects.create(
+        workspace=workspace, number=_next_number(workspace), type=type, actor=actor, agent=agent, data=data or {}
+    )
+    transaction.on_commit(wakeup.announce)
+    return event
+
+
+def _next_number(workspace: Workspace) -> int:
+    # The UPDATE takes the row's lock, so numbers follow commit order within a workspace.
+    if not Sequence.objects.filter(workspace=workspace).update(last=F("last") + 1):
+        Sequence.objects.get_or_create(workspace=workspace)
+        Sequence.objects.filter(workspace=workspace).update(last=F("last") + 1)
+    return Sequence.objects.values_list("last", flat=True).get(workspace=workspace)

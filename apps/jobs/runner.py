@@ -1,0 +1,130 @@
+"""Runs one job inside a queue worker: claim, heartbeat, work, end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from django.db import close_old_connections, connection, transaction
+from django.utils.module_loading import import_string
+
+from apps.core.errors import HubError
+from apps.events.models import EventType
+from apps.jobs.models import Job, JobLine, State
+from apps.jobs.services import publish_state
+
+HEARTBEAT_S = 1.0
+PROGRESS_EVERY_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class JobCancelledError(Exception):
+    """A person asked this job to stop."""
+
+
+class LeaseLostError(Exception):
+    """Another attempt owns this job now; this one must not write any more."""
+
+
+class JobContext:
+    """What a job's function gets: progress, log, and the question whether to go on."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.stop = threading.Event()
+        self.fenced = threading.Event()
+        self.cancelled = threading.Event()
+        self._told_at = 0.0
+
+    def check(self) -> None:
+        """Raises when the job was cancelled or has lost its lease; call it between pieces of work."""
+        if self.fenced.is_set():
+            raise LeaseLostError
+        if self.cancelled.is_set():
+            raise JobCancelledError
+
+    def progress(self, done: int, total: int, note: str = "", **result: Any) -> None:
+        """Stores the progress and tells the live pages, at most twice a second."""
+        self.check()
+        now = time.monotonic()
+        if now - self._told_at < PROGRESS_EVERY_S and done < total:
+            return
+        self._told_at = now
+        self.job.done, self.job.total, self.job.note = done, total, note[:200]
+        self.job.result = {**self.job.result, **result}
+        with transaction.atomic():
+            Job.objects.held(self.job.pk, self.job.attempt).update(
+                done=done, total=total, note=self.job.note, result=self.job.result
+            )
+            publish_state(self.job, EventType.JOB_PROGRESSED, done=done, total=total)
+
+    def log(self, text: str) -> None:
+        JobLine.objects.create(job=self.job, text=text[:4000])
+
+
+Entry = Callable[..., dict[str, Any] | None]
+
+
+def run(job_id: int) -> str:
+    """The broker's entry. Claims the row, or does nothing when somebody else has it."""
+    close_old_connections()
+    job = Job.claim(job_id)
+    if job is None:
+        return "skipped"
+    context = JobContext(job)
+    heartbeat = threading.Thread(target=_keep_lease, args=(context,), daemon=True)
+    heartbeat.start()
+    try:
+        with transaction.atomic():
+            publish_state(job, EventType.JOB_STARTED)
+        return _work(context)
+    finally:
+        context.stop.set()
+        heartbeat.join(HEARTBEAT_S * 3)
+
+
+def _work(context: JobContext) -> str:
+    job = context.job
+    entry: Entry = import_string(job.entry)
+    try:
+        result = entry(context, **job.arguments)
+    except LeaseLostError:
+        log.warning("job %s lost its lease to another attempt", job.pk)
+        return "fenced"
+    except JobCancelledError:
+        return _end(job, State.CANCELLED, EventType.JOB_CANCELLED)
+    except HubError as error:
+        message = f"{error.message} {error.hint}".strip()
+        return _end(job, State.FAILED, EventType.JOB_FAILED, error=message)
+    except Exception as error:
+        log.exception("job %s failed", job.pk)
+        JobLine.objects.create(job=job, text=traceback.format_exc(limit=8)[-4000:])
+        return _end(job, State.FAILED, EventType.JOB_FAILED, error=f"{type(error).__name__}: {error}"[:2000])
+    return _end(job, State.SUCCEEDED, EventType.JOB_FINISHED, result={**job.result, **(result or {})})
+
+
+@transaction.atomic
+def _end(job: Job, state: State, kind: EventType, **fields: Any) -> str:
+    if not job.end(state, **fields):
+        return "fenced"
+    publish_state(job, kind)
+    return state.value
+
+
+def _keep_lease(context: JobContext) -> None:
+    """Renews the lease and watches for a cancel until the job ends."""
+    while not context.stop.wait(HEARTBEAT_S):
+        try:
+            if not context.job.renew():
+                context.fenced.set()
+                break
+            if Job.objects.filter(pk=context.job.pk, cancel_requested_at__isnull=False).exists():
+                context.cancelled.set()
+        except Exception:
+            log.exception("heartbeat of job %s failed; trying again", context.job.pk)
+    connection.close()

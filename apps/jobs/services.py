@@ -1,0 +1,125 @@
+"""Enqueue, cancel, retry, sweep. The only module that names django-q2 outside the settings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.models import Agent, User, Workspace
+from apps.core.errors import ConflictError
+from apps.events.models import EventType
+from apps.events.services import publish
+from apps.jobs.models import ENDED, Job, Queue, State
+
+FORGOTTEN_AFTER = timedelta(seconds=30)
+
+
+@transaction.atomic
+def enqueue(
+    *,
+    workspace: Workspace,
+    title: str,
+    entry: str,
+    arguments: dict[str, Any],
+    agent: Agent | None = None,
+    actor: User | None = None,
+    queue: Queue = Queue.DEFAULT,
+    url: str = "",
+) -> Job:
+    """A queued job; its wake-up is sent when the transaction commits."""
+    job = Job.objects.create(
+        workspace=workspace,
+        agent=agent,
+        title=title,
+        entry=entry,
+        arguments=arguments,
+        queue=queue,
+        url=url,
+        created_by=actor,
+    )
+    publish_state(job, EventType.JOB_QUEUED, actor=actor)
+    transaction.on_commit(lambda: wake(job))
+    return job
+
+
+def wake(job: Job) -> None:
+    """Sends the hint that makes a worker look at the row. Safe to send twice."""
+    from django_q.tasks import async_task
+
+    async_task("apps.jobs.runner.run", job.pk, q_options={"cluster": job.queue, "ack_failure": True, "task_name": f"job-{job.pk}"})
+
+
+@transaction.atomic
+def cancel(*, job: Job, actor: User | None) -> Job:
+    """A queued job ends at once; a running one is asked to stop and its process group ends."""
+    now = timezone.now()
+    if Job.objects.filter(pk=job.pk, state=State.QUEUED).update(
+        state=State.CANCELLED, finished_at=now, cancel_requested_at=now
+    ):
+        publish_state(job, EventType.JOB_CANCELLED, actor=actor)
+    elif not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(cancel_requested_at=now):
+        raise ConflictError("This job has already ended.")
+    job.refresh_from_db()
+    return job
+
+
+@transaction.atomic
+def retry(*, job: Job, actor: User | None) -> Job:
+    """Queues an ended job again under the same row."""
+    if not Job.objects.filter(pk=job.pk, state__in=[State.FAILED, State.CANCELLED]).update(
+        state=State.QUEUED, cancel_requested_at=None, finished_at=None, error="", attempt=0, woken_at=timezone.now()
+    ):
+        raise ConflictError("Only a failed or cancelled job can be started again.")
+    job.refresh_from_db()
+    publish_state(job, EventType.JOB_RETRIED, actor=actor)
+    transaction.on_commit(lambda: wake(job))
+    return job
+
+
+def sweep() -> int:
+    """Requeues jobs whose worker died and wakes those whose hint was lost; returns how many."""
+    swept = [_requeue(job) for job in Job.objects.expired().select_related("workspace", "agent")]
+    forgotten = list(Job.objects.forgotten(FORGOTTEN_AFTER))
+    for job in forgotten:
+        Job.objects.filter(pk=job.pk, state=State.QUEUED).update(woken_at=timezone.now())
+        wake(job)
+    return sum(swept) + len(forgotten)
+
+
+@transaction.atomic
+def _requeue(job: Job) -> bool:
+    expired = Job.objects.expired().filter(pk=job.pk, attempt=job.attempt)
+    now = timezone.now()
+    if job.cancel_requested_at:
+        moved = expired.update(state=State.CANCELLED, finished_at=now, lease_until=None)
+        kind = EventType.JOB_CANCELLED
+    elif job.attempt >= job.max_attempts:
+        error = f"The worker died {job.attempt} times while it ran this job."
+        moved = expired.update(state=State.FAILED, finished_at=now, lease_until=None, error=error)
+        kind = EventType.JOB_FAILED
+    else:
+        moved = expired.update(state=State.QUEUED, lease_until=None, woken_at=now)
+        kind = EventType.JOB_RETRIED
+    if moved:
+        job.refresh_from_db()
+        publish_state(job, kind)
+        if job.state == State.QUEUED:
+            transaction.on_commit(lambda: wake(job))
+    return bool(moved)
+
+
+def publish_state(job: Job, type: EventType, *, actor: User | None = None, **data: Any) -> None:
+    publish(
+        workspace=job.workspace,
+        type=type,
+        actor=actor,
+        agent=job.agent,
+        data={"job": job.pk, "title": job.title, "url": job.url, **data},
+    )
+
+
+def is_over(state: str) -> bool:
+    return State(state) in ENDED

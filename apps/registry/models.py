@@ -1,0 +1,54 @@
+"""Base models and teachers."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from apps.accounts.models import Agent, Workspace
+from apps.core.models import Timestamped
+
+
+class LicenceClass(models.TextChoices):
+    PERMISSIVE = "permissive", "May be deployed"
+    CONDITIONAL = "conditional", "May be deployed under conditions"
+    RESEARCH = "research", "Research only: deployment is blocked"
+
+
+class BaseModel(Timestamped):
+    """A small open model in the catalogue. Facts that are unknown stay empty."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    family = models.CharField(max_length=60)
+    hub_id = models.CharField(max_length=160, blank=True)
+    path = models.CharField(max_length=400, blank=True, help_text="local weights")
+    parameters = models.BigIntegerField(null=True)
+    context = models.PositiveIntegerField(null=True, help_text="tokens")
+    licence = models.CharField(max_length=160)
+    licence_class = models.CharField(max_length=12, choices=LicenceClass.choices)
+    tool_format = models.CharField(max_length=200, blank=True)
+    architecture = models.CharField(max_length=80, blank=True)
+    memory_gb = models.FloatField(null=True, help_text="weights in bf16")
+    trainable = models.BooleanField(default=True)
+    remarks = models.TextField(blank=True)
+    figures = models.JSONField(default=dict, help_text="published benchmark figures with their source")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Teacher(Timestamped):
+    """The LLM whose answers are learnt, and where the gateway sends what no specialist takes."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="teachers")
+    agent = models.OneToOneField(Agent, null=True, on_delete=models.CASCADE, related_name="teacher")
+    name = models.CharField(max_length=120)
+    base_url = models.URLField(max_length=300, help_text="OpenAI-compatible, e.g. https://llm.example.com/v1")
+    model = models.CharField(max_length=120, blank=True, help_text="sent instead of the caller's model when set")
+    sealed_key = models.BinaryField(default=bytes, blank=True)
+    simulated = models.BooleanField(default=False)
+    input_price = models.FloatField(null=True, help_text="US dollars per million tokens")
+    output_price = models.FloatField(null=True, help_text="US dollars per million tokens")
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,156 @@
+"""Sessions and spans: narrow rows that point to contents."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from apps.accounts.models import Agent, Workspace
+from apps.contents.models import Content
+from apps.core.models import Timestamped
+from apps.jobs.models import Job
+
+
+class Kind(models.TextChoices):
+    LLM = "llm", "LLM call"
+    TOOL = "tool", "Tool"
+    AGENT = "agent", "Agent"
+    CHAIN = "chain", "Chain"
+    RETRIEVER = "retriever", "Retriever"
+    EMBEDDING = "embedding", "Embedding"
+    OTHER = "other", "Other"
+
+
+class Status(models.TextChoices):
+    OK = "ok", "OK"
+    ERROR = "error", "Error"
+
+
+class Audience(models.TextChoices):
+    """Who reads the answer. Machine-facing calls are converted first."""
+
+    MACHINE = "machine", "Machine"
+    HUMAN = "human", "Human"
+
+
+class Outcome(models.TextChoices):
+    UNKNOWN = "unknown", "Unknown"
+    SUCCESS = "success", "Succeeded"
+    FAILURE = "failure", "Failed"
+
+
+class Source(models.TextChoices):
+    UPLOAD = "upload", "Upload"
+    COMMAND = "command", "Command"
+    API = "api", "API"
+    GATEWAY = "gateway", "Gateway"
+
+
+class Session(Timestamped):
+    """The calls of one conversation or run, by the emitter's session id."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="sessions")
+    external_id = models.CharField(max_length=200)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.UNKNOWN)
+    started_at = models.DateTimeField(default=timezone.now)
+    user = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "external_id"], name="one_session_per_external_id")]
+        indexes = [models.Index(fields=["agent", "-started_at", "-id"], name="session_list")]
+
+
+class SpanQuerySet(models.QuerySet["Span"]):
+    def calls(self) -> SpanQuerySet:
+        """`llm` spans: the unit of conversion."""
+        return self.filter(kind=Kind.LLM)
+
+
+class Span(Timestamped):
+    """One step of a run. `llm` spans are calls; their messages live in contents, in the order of `message_ids`.
+
+    `new_from` is the position of the first message that the session had not shown before this call: what
+    stands before it is repeated from the session's earlier calls.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="spans")
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="spans")
+    session = models.ForeignKey(Session, null=True, on_delete=models.CASCADE, related_name="spans")
+    trace_id = models.CharField(max_length=100)
+    span_id = models.CharField(max_length=100)
+    parent_id = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.LLM)
+    source = models.CharField(max_length=8, choices=Source.choices, default=Source.UPLOAD)
+    name = models.CharField(max_length=200, blank=True)
+    started_at = models.DateTimeField()
+    latency_ms = models.FloatField(null=True)
+    ttft_ms = models.FloatField(null=True)
+    provider = models.CharField(max_length=60, blank=True)
+    model = models.CharField(max_length=120, blank=True)
+    # Which model of the hub answered, when the gateway recorded the call.
+    served_by = models.CharField(max_length=120, blank=True)
+    simulated = models.BooleanField(default=False, help_text="answered by a simulated teacher")
+    status = models.CharField(max_length=5, choices=Status.choices, default=Status.OK)
+    error = models.CharField(max_length=500, blank=True)
+    finish_reason = models.CharField(max_length=30, blank=True)
+    audience = models.CharField(max_length=8, choices=Audience.choices, default=Audience.HUMAN)
+    # What the answer does: "tool:NAME", "json:key,key" or "respond".
+    action = models.CharField(max_length=200, blank=True)
+    previous = models.CharField(max_length=120, blank=True, help_text='"user", "tool:NAME" or "start"')
+    # What a router can know before the answer: static prompt, tool names and `previous`, hashed.
+    routing_key = models.CharField(max_length=32, blank=True)
+    input_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    cached_tokens = models.PositiveIntegerField(null=True)
+    cost = models.FloatField(null=True)
+    tools = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
+    output = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
+    message_ids = models.JSONField(default=list)
+    new_from = models.PositiveSmallIntegerField(default=0)
+    parameters = models.JSONField(default=dict)
+    attributes = models.JSONField(default=dict)
+    input_preview = models.CharField(max_length=200, blank=True)
+    output_preview = models.CharField(max_length=200, blank=True)
+
+    objects = SpanQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "trace_id", "span_id"], name="one_span_per_trace_and_id")
+        ]
+        indexes = [
+            models.Index(fields=["agent", "-started_at", "-id"], name="span_list"),
+            models.Index(fields=["agent", "model", "-started_at", "-id"], name="span_by_model"),
+            models.Index(fields=["agent", "action", "-started_at", "-id"], name="span_by_action"),
+            models.Index(fields=["agent", "status", "-started_at", "-id"], name="span_by_status"),
+            models.Index(fields=["session", "started_at", "id"], name="span_of_session"),
+        ]
+
+
+class Introduction(models.Model):
+    """The call that first showed a message in its session; a search hit leads here."""
+
+    span = models.ForeignKey(Span, on_delete=models.CASCADE, related_name="introductions")
+    content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="introductions")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["content", "span"], name="introduction_of_content")]
+
+
+class Upload(Timestamped):
+    """One uploaded file and what became of its lines."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="uploads")
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="uploads")
+    job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="upload")
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    filename = models.CharField(max_length=255)
+    path = models.CharField(max_length=400)
+    rejects_path = models.CharField(max_length=400, blank=True)
+    size = models.BigIntegerField()
+    read = models.PositiveIntegerField(default=0)
+    accepted = models.PositiveIntegerField(default=0)
+    duplicate = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)

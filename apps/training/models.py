@@ -1,0 +1,64 @@
+"""Training runs and the specialists they make."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from apps.accounts.models import Agent
+from apps.core.models import Timestamped
+from apps.datasets.models import DatasetVersion
+from apps.discovery.models import Task
+from apps.jobs.models import Job
+from apps.registry.models import BaseModel
+
+
+class Method(models.TextChoices):
+    LORA = "lora", "LoRA"
+
+
+class TrainingRun(Timestamped):
+    """One fine-tuning of a base model on a dataset version. Its state is its job's."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="training_runs")
+    dataset = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="training_runs")
+    base = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="training_runs")
+    job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="training_run")
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    recipe = models.JSONField(default=dict)
+    # Last line of progress: step, total_steps, loss, eval_loss, tokens_per_s, eta_s.
+    progress = models.JSONField(default=dict)
+    manifest = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="training_list")]
+
+
+class ProgressPoint(models.Model):
+    """One point of the loss curve."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="points")
+    step = models.PositiveIntegerField()
+    loss = models.FloatField(null=True)
+    eval_loss = models.FloatField(null=True)
+    eval_exact = models.FloatField(null=True)
+    learning_rate = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "step"], name="one_point_per_step")]
+
+
+class Specialist(Timestamped):
+    """A fine-tuned model of one task, named by the SHA-256 of its weights. `served_name` is never used twice."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="specialists")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="specialists")
+    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, related_name="specialist")
+    base = models.ForeignKey(BaseModel, on_delete=models.PROTECT, related_name="specialists")
+    sha256 = models.CharField(max_length=64)
+    served_name = models.CharField(max_length=120, unique=True)
+    path = models.CharField(max_length=400)
+    size = models.BigIntegerField(default=0, help_text="bytes of its weights")
+
+    def __str__(self) -> str:
+        return self.served_name

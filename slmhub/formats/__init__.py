@@ -1,0 +1,25 @@
+"""Any wire format to records: one module a format, `reader` picks by the keys present."""
+
+from __future__ import annotations
+
+from slmhub.formats.lines import Limits
+from slmhub.formats.reader import AUTO, FORMATS, UnknownFormatError, detect, parse_line, parse_row, read
+from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind, Usage
+
+__all__ = [
+    "AUTO",
+    "FORMATS",
+    "Issue",
+    "Limits",
+    "MalformedError",
+    "Message",
+    "Record",
+    "Reject",
+    "SpanKind",
+    "UnknownFormatError",
+    "Usage",
+    "detect",
+    "parse_line",
+    "parse_row",
+    "read",
+]

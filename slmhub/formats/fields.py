@@ -1,0 +1,114 @@
+"""Single values of foreign JSON, read with tolerance: a wrong type is an absent value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import xxhash
+
+from slmhub.formats.records import Issue, MalformedError
+
+_EARLIEST, _LATEST = 2000, 2099
+_MAX_ID = 256
+_SUCCESS, _FAILURE = "success", "failure"
+
+
+def content_id(row: Any) -> str:
+    """32 hex digits that only the content decides, so that a redelivery is recognised."""
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
+
+
+def object_of(value: Any, where: str) -> dict[str, Any]:
+    """An object, {} for null. Raises MalformedError for anything else."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise MalformedError(f"{where} must be an object")
+    return value
+
+
+def text_of(value: Any) -> str | None:
+    """A non-empty string of at most 256 characters; numbers become their text; everything else None."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value)[:_MAX_ID] or None
+
+
+def texts_of(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        return []
+    return [text for item in value if (text := text_of(item))]
+
+
+def first_text(places: Iterable[dict[str, Any]], keys: Iterable[str]) -> str | None:
+    """The first usable string under one of the keys, the nearest place first."""
+    wanted = tuple(keys)
+    return next((text for place in places for key in wanted if (text := text_of(place.get(key)))), None)
+
+
+def number_of(value: Any) -> float | None:
+    """A finite number that is not negative; strings that hold one are read ("22118")."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def tokens_of(value: Any) -> int | None:
+    number = number_of(value)
+    return int(number) if number is not None and number < 2**53 else None
+
+
+def instant_of(value: Any, issues: set[Issue]) -> datetime | None:
+    """ISO 8601 or an epoch in seconds, milliseconds, microseconds or nanoseconds, as UTC.
+
+    A clock outside 2000 to 2099 is as good as none: None, and the issue is noted.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        instant = _epoch(float(value)) if _is_number(value) else _iso(value)
+    except (ValueError, TypeError, OverflowError, OSError):
+        instant = None
+    if instant is None or not _EARLIEST <= instant.year <= _LATEST:
+        issues.add(Issue.TIMESTAMP_UNUSABLE)
+        return None
+    return instant
+
+
+def outcome_of(metadata: dict[str, Any]) -> str | None:
+    """"success" or "failure" of the whole session, when the emitter says so."""
+    given = metadata.get("session_outcome", metadata.get("outcome"))
+    if isinstance(given, str) and given.lower() in (_SUCCESS, _FAILURE):
+        return given.lower()
+    if isinstance(given, bool):
+        return _SUCCESS if given else _FAILURE
+    reward = number_of(metadata.get("reward"))
+    if reward is None:
+        return None
+    return _SUCCESS if reward >= 1 else _FAILURE
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.replace(".", "", 1).isdigit()
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _epoch(number: float) -> datetime:
+    # 1e11 seconds lie in the year 5138, 1e11 milliseconds in 1973: the size tells the unit.
+    while abs(number) > 1e11:
+        number /= 1000
+    return datetime.fromtimestamp(number, UTC)
+
+
+def _iso(value: str) -> datetime:
+    instant = datetime.fromisoformat(value)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

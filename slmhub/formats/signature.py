@@ -1,0 +1,167 @@
+"""What kind of call this is: the part of it that repeats, with the values taken out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import xxhash
+
+from slmhub.formats.records import Message, Record
+
+SLOT = "<*>"
+START, USER, TOOL, RESPOND, NOTHING = "start", "user", "tool", "respond", "none"
+_PROMPT_ROLES = frozenset({"system", "developer"})
+_LONGEST_WORD = 32
+_KEYS_SHOWN = 20
+
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{3,40}-----[^-]*-----END [A-Z0-9 ]{3,40}-----")
+_SURROGATE = re.compile(r"\[[A-Z][A-Z_]{1,40}_\d+\]")
+_WORD = re.compile(r"[^\s\"'{}<>,;|()\[\]=]+")
+_HAS_SLOT = re.compile(r"\d|@|://")
+_SLOT_RUN = re.compile(r"[+(#]*<\*>(?:[ ()+.#-]{0,3}<\*>)*")
+_WORD_END = ".:!?"
+
+
+class Audience(StrEnum):
+    MACHINE = "machine"
+    HUMAN = "human"
+
+
+@lru_cache(maxsize=256)
+def mask(text: str) -> str:
+    """The text with every value (e-mail, address, date, id, number, surrogate, long token) as one slot.
+
+    Original and redacted text give the same result where a finding is a value of these kinds.
+    """
+    plain = _SURROGATE.sub("0", _PEM.sub("0", text))
+    return _SLOT_RUN.sub(SLOT, _WORD.sub(_masked_word, plain))
+
+
+def text_of(content: Any) -> str:
+    """The text of a message's content: a string, null, or parts (text, refusal and reasoning parts count)."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    return "\n".join(text for part in content if (text := _part_text(part)))
+
+
+def template_of(messages: Iterable[Message]) -> str:
+    """The masked text of the system and developer prompts."""
+    prompts = (message for message in messages if message.get("role") in _PROMPT_ROLES)
+    return "\n".join(mask(text_of(message.get("content"))) for message in prompts)
+
+
+def previous_kind(messages: list[Message]) -> str:
+    """What the call answers: "start", "user", "tool:NAME", or another role's name."""
+    last = messages[-1] if messages else {}
+    role = last.get("role")
+    if not role or role in _PROMPT_ROLES:
+        return START
+    return f"{TOOL}:{_tool_name(messages)}" if role == TOOL else str(role)
+
+
+def action_of(output: Message | None) -> str:
+    """What the answer does: "tool:NAME" ("tool:A+B"), "json:key,key", "respond", or "none"."""
+    if not output:
+        return NOTHING
+    if names := _called_tools(output):
+        return f"{TOOL}:{'+'.join(names)}"
+    keys = _json_keys(text_of(output.get("content")))
+    return RESPOND if keys is None else f"json:{','.join(keys[:_KEYS_SHOWN])}"
+
+
+def argument_keys(output: Message | None) -> tuple[str, ...]:
+    """Sorted keys of the tool calls' arguments, or of the JSON object that the answer is."""
+    if not output:
+        return ()
+    calls = output.get("tool_calls") or ()
+    sources = [_arguments(call) for call in calls] or [text_of(output.get("content"))]
+    return tuple(sorted({key for source in sources for key in _json_keys(source) or ()}))
+
+
+def audience_of(record: Record) -> Audience:
+    return audience(record.output, record.parameters)
+
+
+def audience(output: Message | None, parameters: dict[str, Any]) -> Audience:
+    """Who reads the answer: a machine when it calls tools, is JSON, or was asked to be."""
+    wanted = parameters.get("response_format")
+    asked = isinstance(wanted, dict) and str(wanted.get("type", "")).startswith("json")
+    machine = asked or action_of(output) not in (RESPOND, NOTHING)
+    return Audience.MACHINE if machine else Audience.HUMAN
+
+
+def routing_signature(messages: list[Message], tools: list[dict[str, Any]]) -> str:
+    """32 hex digits of what a router knows before the answer: prompt template, tools, what came before."""
+    names = sorted({_defined_name(tool) for tool in tools})
+    return xxhash.xxh3_128_hexdigest(orjson.dumps([template_of(messages), names, previous_kind(messages)]))
+
+
+def first_ask(messages: Iterable[Message]) -> str:
+    """The text of the first user message, "" without one."""
+    return next((text_of(message.get("content")) for message in messages if message.get("role") == USER), "")
+
+
+def last_ask(messages: list[Message]) -> str:
+    """The text of the last user message, "" without one."""
+    return first_ask(reversed(messages))
+
+
+def _masked_word(match: re.Match[str]) -> str:
+    word = match.group()
+    body = word.rstrip(_WORD_END)
+    if len(body) < _LONGEST_WORD and not _HAS_SLOT.search(body):
+        return word
+    return SLOT + word[len(body) :] if body else word
+
+
+def _part_text(part: Any) -> str:
+    if not isinstance(part, dict):
+        return part if isinstance(part, str) else ""
+    text = part.get("text") or part.get("refusal") or part.get("reasoning") or ""
+    return text if isinstance(text, str) else ""
+
+
+def _tool_name(messages: list[Message]) -> str:
+    last = messages[-1]
+    wanted = last.get("tool_call_id")
+    for message in reversed(messages[:-1]):
+        for call in message.get("tool_calls") or ():
+            if wanted is not None and call.get("id") == wanted:
+                return _call_name(call)
+    return str(last.get("name") or "unknown")
+
+
+def _called_tools(output: Message) -> list[str]:
+    return list(dict.fromkeys(_call_name(call) for call in output.get("tool_calls") or ()))
+
+
+def _call_name(call: dict[str, Any]) -> str:
+    function = call.get("function") or call.get("custom") or {}
+    return str(function.get("name") or "unknown")
+
+
+def _arguments(call: dict[str, Any]) -> str:
+    arguments = (call.get("function") or {}).get("arguments")
+    return arguments if isinstance(arguments, str) else ""
+
+
+def _defined_name(tool: dict[str, Any]) -> str:
+    function = tool.get("function")
+    return str((function if isinstance(function, dict) else tool).get("name") or tool.get("type") or "")
+
+
+def _json_keys(text: str) -> list[str] | None:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return sorted(value)
