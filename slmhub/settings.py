@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "apps.events.middleware.LiveCursor",
 ]
 ROOT_URLCONF = "slmhub.urls"
 ASGI_APPLICATION = "slmhub.asgi.application"
@@ -120,6 +121,12 @@ Q_CLUSTER = {
     "ALT_CLUSTERS": {"gpu": {**_CLUSTER, "workers": env.whole("HUB_GPU_WORKERS", 1), "queue_limit": 1}},
 }
 
+# What the keeper does over and over: (function, seconds between two runs).
+KEEPER = [
+    ("apps.jobs.services.sweep", 2.0),
+    ("apps.gateway.recorder.drain", 0.3),
+]
+
 CHANNEL_LAYERS = {
     "default": (
         {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
@@ -169,7 +176,7 @@ LARGEST_UPLOAD = 2 * 1024**3
 
 STATIC_URL = "/static/"
 STATIC_ROOT = HUB_HOME / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("vendor", env.package_folder("plotly") / "package_data")]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

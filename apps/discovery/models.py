@@ -40,7 +40,9 @@ class Task(Timestamped):
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="tasks")
     run = models.ForeignKey(DiscoveryRun, null=True, on_delete=models.SET_NULL, related_name="tasks")
     state = models.CharField(max_length=8, choices=TaskState.choices, default=TaskState.FOUND)
-    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged")
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged"
+    )
     # What the run that found it was keyed by; a later run recognises the task by it.
     cell = models.CharField(max_length=64)
     title = models.CharField(max_length=200, help_text="found by discovery")
@@ -57,12 +59,15 @@ class Task(Timestamped):
     # {key: {"calls": n, "of": m}}. A router can only send a key here when it (almost) always means this task.
     routing_keys = models.JSONField(default=dict)
     figures = models.JSONField(default=dict)
+    # A task that nobody has touched goes when a later run does not find it again.
+    touched_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["agent", "cell"], name="one_task_per_cell"),
             models.CheckConstraint(
-                condition=Q(state=TaskState.MERGED) | Q(merged_into__isnull=True), name="only_merged_tasks_point_on"
+                condition=Q(state=TaskState.MERGED) | Q(merged_into__isnull=True),
+                name="only_merged_tasks_point_on",
             ),
         ]
         indexes = [models.Index(fields=["agent", "state", "-size", "-id"], name="task_list")]

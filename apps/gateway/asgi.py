@@ -1,5 +1,216 @@
+"""The OpenAI-compatible surface: a raw ASGI application ahead of Django's middleware."""
+
 from __future__ import annotations
+
+import hashlib
+import logging
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+
+import aiohttp
+import orjson
+from django.conf import settings
+
+from apps.gateway import answers
+from apps.gateway.answers import Answer, Refusal
+from apps.gateway.http import Receive, Scope, Send, header, read_body, send_bytes, send_json, send_start
+from apps.gateway.snapshot import KeyEntry, Snapshot, SnapshotHolder
+from apps.gateway.spool import SpoolFullError, SpoolWriter
+from slmhub.formats.signature import routing_signature
+
+log = logging.getLogger(__name__)
+
+
+class Call:
+    """One request on its way through the gateway."""
+
+    def __init__(self, scope: Scope, body: dict[str, Any], agent_id: int) -> None:
+        self.body = body
+        self.agent_id = agent_id
+        self.id = f"gw-{uuid.uuid4().hex}"
+        self.session = header(scope, b"x-slmhub-session") or _session_of(body)
+        self.started_at = datetime.now(UTC)
+        self.clock = time.perf_counter()
+
+    @property
+    def wants_stream(self) -> bool:
+        return bool(self.body.get("stream"))
+
+    @property
+    def wants_usage(self) -> bool:
+        return bool((self.body.get("stream_options") or {}).get("include_usage"))
+
+    def note(self, answer: Answer) -> dict[str, Any]:
+        """What the spool keeps: the call as an OpenAI chat-log row."""
+        latency = (time.perf_counter() - self.clock) * 1000
+        origin = {"served_by": answer.served_by, "fallback": answer.fallback, "simulated": answer.simulated}
+        row = {
+            "id": self.id,
+            "session_id": self.session or None,
+            "timestamp": self.started_at.isoformat(),
+            "request": self.body,
+            "response": answer.response,
+            "latency_ms": latency,
+            "metadata": {"slmhub": origin},
+            **({"error": answer.error} if answer.error else {}),
+        }
+        return {"agent": self.agent_id, "row": row}
+
+
+def _session_of(body: dict[str, Any]) -> str:
+    metadata = body.get("metadata")
+    value = metadata.get("session_id") if isinstance(metadata, dict) else None
+    return value[:200] if isinstance(value, str) else ""
+
+
 class Gateway:
-    async def lifespan(self, receive: Any, send: Any) -> None: ...
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None: ...
+    def __init__(self) -> None:
+        self.holder = SnapshotHolder()
+        self.spool = SpoolWriter(Path(settings.SPOOL_DIR))
+        self.client: aiohttp.ClientSession | None = None
+
+    async def lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _start(self) -> None:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+        self.client = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        await self.holder.start()
+
+    async def _stop(self) -> None:
+        await self.holder.stop()
+        if self.client is not None:
+            await self.client.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.client is None:  # served without a lifespan, as in some tests
+            await self._start()
+        try:
+            await self._serve(scope, receive, send)
+        except Refusal as refusal:
+            await send_json(send, refusal.status, refusal.body, refusal.headers)
+        except SpoolFullError:
+            busy = Refusal(429, "The hub is writing more calls than its disk takes; try again.", "overloaded")
+            await send_json(send, busy.status, busy.body, [(b"retry-after", b"1")])
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        snapshot = self.holder.current
+        key = _authenticate(scope, snapshot)
+        match scope["method"], scope["path"].rstrip("/"):
+            case "POST", "/v1/chat/completions":
+                await self._chat(scope, receive, send, key)
+            case "GET", "/v1/models":
+                await send_json(send, 200, _models(snapshot, key, scope))
+            case _:
+                raise Refusal(404, f"There is no {scope['method']} {scope['path']} here.", "not_found")
+
+    async def _chat(self, scope: Scope, receive: Receive, send: Send, key: KeyEntry) -> None:
+        snapshot = self.holder.current
+        agent_id = snapshot.agent_of(key, header(scope, b"x-slmhub-agent"))
+        if agent_id is None:
+            raise Refusal(400, "Say which agent calls: header x-slmhub-agent: <slug>, or use an agent's key.")
+        call = Call(scope, _parse(await read_body(receive)), agent_id)
+        answer = await self._ask_specialist(snapshot, call)
+        if answer is not None and not answer.fallback:
+            await self._reply(send, call, answer)
+        else:
+            await self._ask_teacher(snapshot, call, send, fallback=answer.fallback if answer else "")
+
+    async def _ask_specialist(self, snapshot: Snapshot, call: Call) -> Answer | None:
+        signature = routing_signature(call.body["messages"], call.body.get("tools") or [])
+        route = snapshot.routes.get((call.agent_id, signature))
+        if route is None or call.body.get("n", 1) != 1:
+            return None
+        return await answers.from_specialist(self._client, route, call.body)
+
+    @property
+    def _client(self) -> aiohttp.ClientSession:
+        if self.client is None:
+            raise RuntimeError("the gateway has not been started")
+        return self.client
+
+    async def _reply(self, send: Send, call: Call, answer: Answer) -> None:
+        """A whole answer, recorded before its last byte leaves."""
+        await self.spool.write(call.note(answer))
+        if call.wants_stream:
+            await send_start(send, 200, b"text/event-stream", answer.headers)
+            for event in answers.as_stream(answer, with_usage=call.wants_usage):
+                await send_bytes(send, event, more=True)
+            await send_bytes(send, b"", more=False)
+        else:
+            await send_json(send, answer.status, answer.response, answer.headers)
+
+    async def _ask_teacher(self, snapshot: Snapshot, call: Call, send: Send, *, fallback: str) -> None:
+        teacher = snapshot.teachers.get(call.agent_id)
+        if teacher is None:
+            raise Refusal(503, "This agent has no teacher; set one under Models.", "no_teacher")
+        async with answers.teacher_response(self._client, teacher, call.body) as upstream:
+            streamed = upstream.status == 200 and upstream.content_type == "text/event-stream"
+            if not streamed:
+                whole = answers.from_teacher(teacher, upstream.status, await upstream.read(), fallback)
+                await self.spool.write(call.note(whole))
+                await send_json(send, whole.status, whole.response, whole.headers)
+                return
+            await send_start(send, 200, b"text/event-stream", answers.teacher_headers(teacher, fallback))
+            stream, error = await _pass_on(upstream, send)
+            await self.spool.write(call.note(answers.from_stream(teacher, stream, fallback, error)))
+            await send_bytes(send, b"", more=False)
+
+
+async def _pass_on(upstream: aiohttp.ClientResponse, send: Send) -> tuple[bytes, str]:
+    """Streams the upstream's bytes through; returns them all, and what broke the stream off if something did."""
+    seen = bytearray()
+    try:
+        async for chunk in upstream.content.iter_any():
+            seen += chunk
+            await send_bytes(send, chunk, more=True)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        # The status has left already: the caller sees the stream end without [DONE].
+        return bytes(seen), f"stream broke off: {type(error).__name__}"
+    return bytes(seen), ""
+
+
+def _authenticate(scope: Scope, snapshot: Snapshot) -> KeyEntry:
+    scheme, _, secret = header(scope, b"authorization").partition(" ")
+    entry = snapshot.keys.get(hashlib.sha256(secret.strip().encode()).hexdigest())
+    if scheme.lower() != "bearer" or entry is None:
+        raise Refusal(401, "This API key is unknown or was revoked. Make one in Settings.", "invalid_api_key")
+    if not entry.may_infer:
+        raise Refusal(403, "This API key lacks the scope 'infer'.", "insufficient_scope")
+    return entry
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refusal(400, f"The body is not JSON: {error}") from None
+    messages = parsed.get("messages") if isinstance(parsed, dict) else None
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise Refusal(400, "The body must be an object with a list `messages` of objects.")
+    if not isinstance(parsed.get("tools") or [], list):
+        raise Refusal(400, "`tools` must be a list.")
+    return parsed
+
+
+def _models(snapshot: Snapshot, key: KeyEntry, scope: Scope) -> dict[str, Any]:
+    agent_id = snapshot.agent_of(key, header(scope, b"x-slmhub-agent"))
+    specialists = {route.specialist for (agent, _), route in snapshot.routes.items() if agent == agent_id}
+    teacher = snapshot.teachers.get(agent_id) if agent_id is not None else None
+    names = [(teacher.model, "teacher")] if teacher and teacher.model else []
+    names += [(name, "specialist") for name in sorted(specialists)]
+    return {
+        "object": "list",
+        "data": [{"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in names],
+    }

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.gateway import views
+
+app_name = "gateway"
+urlpatterns = [path("", views.overview, name="overview")]

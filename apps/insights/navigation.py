@@ -1,5 +1,106 @@
+"""What every page's frame needs: the loop's navigation, the switchers, the live address."""
+
 from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import Any
+
 from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.accounts.models import Agent, Membership, Workspace
+
+
+@dataclass(frozen=True)
+class Section:
+    """One entry of the side bar. `route` takes the workspace, and the agent when `of_agent`."""
+
+    label: str
+    icon: str
+    route: str
+    group: str
+    of_agent: bool = True
+
+    @property
+    def app(self) -> str:
+        return self.route.partition(":")[0]
+
+
+# In the order of the loop, so that a newcomer reads the product off the side bar.
+SECTIONS = (
+    Section("Home", "home", "insights:home", ""),
+    Section("Traces", "queue-list", "traces:list", "Collect"),
+    Section("Privacy", "shield-check", "privacy:findings", "Collect", of_agent=False),
+    Section("Tasks", "squares-2x2", "discovery:list", "Convert"),
+    Section("Datasets", "circle-stack", "datasets:list", "Convert"),
+    Section("Models", "cube", "registry:list", "Convert"),
+    Section("Training", "cpu-chip", "training:list", "Convert"),
+    Section("Evaluations", "scale", "evaluation:list", "Convert"),
+    Section("Rollouts", "rocket-launch", "rollouts:list", "Serve"),
+    Section("Gateway", "arrows-right-left", "gateway:overview", "Serve"),
+    Section("Jobs", "clock", "jobs:list", "Workspace", of_agent=False),
+    Section("Activity", "bolt", "events:activity", "Workspace", of_agent=False),
+    Section("Settings", "cog-6-tooth", "team:settings", "Workspace", of_agent=False),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Somewhere the switcher leads to."""
+
+    name: str
+    url: str
+
+    def get_absolute_url(self) -> str:
+        return self.url
+
+
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    workspace: Workspace | None = getattr(request, "workspace", None)
+    if workspace is None:
+        return {"nav": [], "workspaces": [], "agents": []}
+    agents = list(workspace.agents.order_by("name"))
+    chosen = _chosen_agent(request, agents)
+    return {
+        "nav": [_entry(section, request, workspace, chosen) for section in SECTIONS if chosen or not section.of_agent],
+        "current_agent": chosen,
+        "workspaces": _workspaces(request),
+        "agents": [Place(agent.name, _home(workspace, agent)) for agent in agents],
+        "live_url": f"/ws/w/{workspace.slug}/events",
+        "live_after": getattr(request, "live_after", 0),
+    }
+
+
+def _chosen_agent(request: HttpRequest, agents: list[Agent]) -> Agent | None:
+    """The agent of the address; else the one looked at last; else the first."""
+    agent: Agent | None = getattr(request, "agent", None)
+    last = request.session.get("agent")
+    if agent is not None:
+        if last != agent.pk:
+            request.session["agent"] = agent.pk
+        return agent
+    return next((known for known in agents if known.pk == last), agents[0] if agents else None)
+
+
+def _entry(section: Section, request: HttpRequest, workspace: Workspace, agent: Agent | None) -> dict[str, Any]:
+    arguments = [workspace.slug, agent.slug] if section.of_agent and agent else [workspace.slug]
+    match = request.resolver_match
+    return {
+        "label": section.label,
+        "icon": section.icon,
+        "group": section.group,
+        "url": reverse(section.route, args=arguments),
+        "active": match is not None and match.app_name == section.app,
+    }
+
+
+def _workspaces(request: HttpRequest) -> list[Place]:
+    memberships = Membership.objects.filter(user_id=request.user.pk).select_related("workspace")
+    return [
+        Place(m.workspace.name, reverse("insights:workspace_home", args=[m.workspace.slug]))
+        for m in memberships.order_by("workspace__name")
+    ]
+
+
+def _home(workspace: Workspace, agent: Agent) -> str:
+    return reverse("insights:home", args=[workspace.slug, agent.slug])

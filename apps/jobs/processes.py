@@ -10,10 +10,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from apps.jobs.runner import JobCancelledError, JobContext, LeaseLostError
 
 GRACE_S = 10.0
+TICK_S = 0.5
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -43,15 +45,16 @@ def run_child(
     *,
     stderr: Path,
     on_tick: Callable[[], None] | None = None,
-    tick_s: float = 0.5,
+    through: tuple[Path, Path] | None = None,
 ) -> int:
     """Runs a child to its end and returns its exit code, calling `on_tick` meanwhile.
 
-    Standard error goes to the file `stderr`. Raises when the job is cancelled or fenced; the group is ended.
+    Standard error goes to the file `stderr`; `through` names the files of standard input and output.
+    Raises when the job is cancelled or fenced; the group is ended.
     """
-    with stderr.open("ab") as errors, _child(arguments, errors.fileno()) as process:
+    with stderr.open("ab") as errors, _pipes(through) as pipes, _child(arguments, pipes, errors) as process:
         while process.poll() is None:
-            time.sleep(tick_s)
+            time.sleep(TICK_S)
             try:
                 context.check()
             except (JobCancelledError, LeaseLostError):
@@ -65,11 +68,20 @@ def run_child(
 
 
 @contextlib.contextmanager
-def _child(arguments: Sequence[str], errors: int) -> Iterator[subprocess.Popen[str]]:
+def _pipes(through: tuple[Path, Path] | None) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    source, sink = through or (Path(os.devnull), Path(os.devnull))
+    with source.open("rb") as stdin, sink.open("wb") as stdout:
+        yield stdin, stdout
+
+
+@contextlib.contextmanager
+def _child(
+    arguments: Sequence[str], pipes: tuple[IO[bytes], IO[bytes]], errors: IO[bytes]
+) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         list(arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdin=pipes[0],
+        stdout=pipes[1],
         stderr=errors,
         text=True,
         start_new_session=True,
@@ -81,5 +93,3 @@ def _child(arguments: Sequence[str], errors: int) -> Iterator[subprocess.Popen[s
     finally:
         if process.poll() is None:
             end_group(process)
-
-

@@ -44,7 +44,8 @@ class Finding(Timestamped):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="findings")
     content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="findings")
     surrogate = models.ForeignKey(Surrogate, on_delete=models.CASCADE, related_name="findings")
-    path = models.CharField(max_length=300, help_text="where in the message, e.g. /content or /tool_calls/0/function/arguments#/email")
+    # In the redacted body: a key that is sensitive itself stands here as its surrogate.
+    path = models.TextField(help_text="where in the message, e.g. /content or /tool_calls/0/function/arguments#/email")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     entity = models.CharField(max_length=40)
@@ -58,4 +59,6 @@ class Finding(Timestamped):
         indexes = [
             models.Index(fields=["workspace", "decision", "-created_at", "-id"], name="finding_review"),
             models.Index(fields=["workspace", "entity", "-created_at", "-id"], name="finding_entity"),
+            models.Index(fields=["workspace", "entity", "decision"], name="finding_counts"),
+            models.Index(fields=["workspace", "-created_at", "-id"], name="finding_list"),
         ]

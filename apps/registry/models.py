@@ -29,12 +29,23 @@ class BaseModel(Timestamped):
     tool_format = models.CharField(max_length=200, blank=True)
     architecture = models.CharField(max_length=80, blank=True)
     memory_gb = models.FloatField(null=True, help_text="weights in bf16")
+    # For lengths and times before launch; the tokenizer itself never loads in the web process.
+    bytes_per_token = models.FloatField(default=4.0, help_text="1 for a byte tokenizer, else an estimate")
     trainable = models.BooleanField(default=True)
     remarks = models.TextField(blank=True)
     figures = models.JSONField(default=dict, help_text="published benchmark figures with their source")
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def size(self) -> str:
+        """`3.8 B`, `135 M` or the plain number of parameters."""
+        if self.parameters is None:
+            return "—"
+        if self.parameters >= 1e9:
+            return f"{self.parameters / 1e9:.1f} B"
+        return f"{self.parameters / 1e6:.0f} M" if self.parameters >= 1e7 else f"{self.parameters:,}"
 
 
 class Teacher(Timestamped):
@@ -44,7 +55,9 @@ class Teacher(Timestamped):
     agent = models.OneToOneField(Agent, null=True, on_delete=models.CASCADE, related_name="teacher")
     name = models.CharField(max_length=120)
     base_url = models.URLField(max_length=300, help_text="OpenAI-compatible, e.g. https://llm.example.com/v1")
-    model = models.CharField(max_length=120, blank=True, help_text="sent instead of the caller's model when set")
+    model = models.CharField(
+        max_length=120, blank=True, help_text="sent instead of the caller's model when set"
+    )
     sealed_key = models.BinaryField(default=bytes, blank=True)
     simulated = models.BooleanField(default=False)
     input_price = models.FloatField(null=True, help_text="US dollars per million tokens")

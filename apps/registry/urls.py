@@ -1,5 +1,12 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.registry import views
+
+app_name = "registry"
+urlpatterns = [
+    path("", views.list_models, name="list"),
+    path("teacher", views.edit_teacher, name="teacher"),
+    path("<int:pk>", views.show_model, name="detail"),
+]

@@ -74,6 +74,8 @@ class Route(Timestamped):
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="routes")
     specialist = models.ForeignKey(Specialist, on_delete=models.PROTECT, related_name="routes")
     routing_keys = models.JSONField(default=list)
+    # What the task's answers do; a specialist's answer that does anything else is not used.
+    actions = models.JSONField(default=list)
     is_on = models.BooleanField(default=True)
     # Below this confidence (the least probable token of the answer) the teacher answers instead.
     threshold = models.FloatField(default=0.0)

@@ -62,6 +62,14 @@ class Wording:
             found.update(match.groupdict())
         return found
 
+    def fits(self, slots: Slots) -> bool:
+        """Whether it says what `slots` say: same labels, and a value for each of its slots."""
+        return self.labels.items() <= slots.items() and all(slots.get(name) for name in self._slot_names)
+
+    @cached_property
+    def _slot_names(self) -> tuple[str, ...]:
+        return tuple(name for clause in self.clauses for name in _SLOT.findall(clause))
+
     @cached_property
     def literal_length(self) -> int:
         return sum(len(_SLOT.sub("", clause)) for clause in self.clauses)

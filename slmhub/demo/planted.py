@@ -69,7 +69,7 @@ def _phone(rng: random.Random) -> str:
     return rng.choice(
         [
             f"+49 151 2{_digits(rng, 7)}",
-            f"+44 7911 {_digits(rng, 6)}",
+            f"+44 7400 {_digits(rng, 6)}",
             f"+1 212-55{rng.randrange(2, 9)}-{_digits(rng, 4)}",
         ]
     )

@@ -7,15 +7,50 @@ import zlib
 from collections.abc import Callable
 from enum import IntEnum
 
-_ONSETS = "b d f g h j k l m n p r s t v z br dr kl st tr".split()
-_VOWELS = "a e i o u".split()
-_CODAS = "k l m n r s t x".split()
-_TOWN_ENDINGS = "burg ton ford ville stad minster wick holm mouth haven field gate".split()
+_ONSETS = [
+    "b",
+    "d",
+    "f",
+    "g",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "v",
+    "z",
+    "br",
+    "dr",
+    "kl",
+    "st",
+    "tr",
+]
+_VOWELS = ["a", "e", "i", "o", "u"]
+_CODAS = ["k", "l", "m", "n", "r", "s", "t", "x"]
+_TOWN_ENDINGS = [
+    "burg",
+    "ton",
+    "ford",
+    "ville",
+    "stad",
+    "minster",
+    "wick",
+    "holm",
+    "mouth",
+    "haven",
+    "field",
+    "gate",
+]
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 class Half(IntEnum):
-    """The value spaces are halved, so that fresh requests can never repeat a logged value."""
+    """Codes, names and towns are halved, so that fresh requests can never repeat a logged one."""
 
     LOGGED = 0
     FRESH = 1
@@ -45,14 +80,13 @@ class Values:
     def city(self) -> str:
         return self._of_half(self._city)
 
-    def amount(self, most: float = 1999.99) -> str:
+    def amount(self, most: float = 1499.99) -> str:
         cents = self._rng.randint(500, max(501, round(most * 100)))
         return f"{cents // 100}.{cents % 100:02d}"
 
     def _order(self) -> str:
-        letters = self._rng.choice((2, 3))
-        code = "".join(self._rng.choices(_LETTERS, k=letters))
-        return f"{code}-{self._rng.randrange(10 ** (6 - letters), 10 ** (7 - letters))}"
+        letters = "".join(self._rng.choices(_LETTERS, k=self._rng.choice((2, 3))))
+        return f"{letters}-{self._rng.randrange(10_000, 100_000)}"
 
     def _city(self) -> str:
         stem = _open_syllable(self._rng) + _open_syllable(self._rng) + self._rng.choice(["", "l", "n", "r"])

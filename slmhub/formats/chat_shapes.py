@@ -51,7 +51,7 @@ def _content_of(content: Any, where: str) -> str | list[Any] | None:
     if content is None or isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise MalformedError(f"{where}.content is {_type(content)}, expected a string, null or a list of parts")
+        raise MalformedError(f"{where}.content is {_type(content)}, expected text, null or a list of parts")
     return [_part_of(part, f"{where}.content[{index}]") for index, part in enumerate(content)]
 
 

@@ -84,7 +84,7 @@ def instant_of(value: Any, issues: set[Issue]) -> datetime | None:
 
 
 def outcome_of(metadata: dict[str, Any]) -> str | None:
-    """"success" or "failure" of the whole session, when the emitter says so."""
+    """How the whole session ended, "success" or "failure", when the emitter says so."""
     given = metadata.get("session_outcome", metadata.get("outcome"))
     if isinstance(given, str) and given.lower() in (_SUCCESS, _FAILURE):
         return given.lower()
@@ -104,9 +104,8 @@ def _is_number(value: Any) -> bool:
 
 def _epoch(number: float) -> datetime:
     # 1e11 seconds lie in the year 5138, 1e11 milliseconds in 1973: the size tells the unit.
-    while abs(number) > 1e11:
-        number /= 1000
-    return datetime.fromtimestamp(number, UTC)
+    unit = next(unit for unit in (1, 1e3, 1e6, 1e9) if abs(number) <= 1e11 * unit or unit == 1e9)
+    return datetime.fromtimestamp(number / unit, UTC)
 
 
 def _iso(value: str) -> datetime:

@@ -24,10 +24,13 @@ EXPECTED = "request and response"
 
 _CARRIED = frozenset({"messages", "tools", "functions", "model"})
 _SESSION_KEYS = ("session_id", "session", "conversation_id", "thread_id")
-_OWN_KEYS = frozenset({
+# fmt: off
+_OWN_KEYS = frozenset((
     "id", "span_id", "trace_id", "parent_id", "timestamp", "started_at", "ended_at", "latency_ms", "ttft_ms",
-    "request", "response", "error", "cost", "tags", "user", "agent", "provider", "metadata", *_SESSION_KEYS,
-})
+    "request", "response", "error", "cost", "tags", "user", "agent", "provider", "metadata", "streamed",
+    *_SESSION_KEYS,
+))
+# fmt: on
 
 
 def matches(row: dict[str, Any]) -> bool:

@@ -40,7 +40,7 @@ class UnknownFormatError(ValueError):
 def read(
     source: str | Path | BinaryIO, format: str = AUTO, *, limits: Limits = _DEFAULT_LIMITS
 ) -> Iterator[Record | Reject]:
-    """Records and rejects of a file or stream, in order, in constant memory. Raises UnknownFormatError at once."""
+    """Records and rejects of a file or stream, in order, in constant memory. Raises UnknownFormatError."""
     formats = formats_named(format)
     if isinstance(source, str | Path):
         return _read_file(Path(source), formats, limits)
@@ -84,9 +84,7 @@ def _read_file(path: Path, formats: tuple[Format, ...], limits: Limits) -> Itera
         yield from _read_stream(stream, formats, limits)
 
 
-def _read_stream(
-    stream: BinaryIO, formats: tuple[Format, ...], limits: Limits
-) -> Iterator[Record | Reject]:
+def _read_stream(stream: BinaryIO, formats: tuple[Format, ...], limits: Limits) -> Iterator[Record | Reject]:
     try:
         for line in lines_of(stream, limits):
             if line.too_long:

@@ -20,9 +20,10 @@ _LONGEST_WORD = 32
 _KEYS_SHOWN = 20
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{3,40}-----[^-]*-----END [A-Z0-9 ]{3,40}-----")
+_ADDRESS = re.compile(r"\b[a-z]{2,12}://[^\s\"'<>{}|()\[\],;]*[^\s\"'<>{}|()\[\],;.:!?]")
 _SURROGATE = re.compile(r"\[[A-Z][A-Z_]{1,40}_\d+\]")
 _WORD = re.compile(r"[^\s\"'{}<>,;|()\[\]=]+")
-_HAS_SLOT = re.compile(r"\d|@|://")
+_HAS_SLOT = re.compile(r"\d|@")
 _SLOT_RUN = re.compile(r"[+(#]*<\*>(?:[ ()+.#-]{0,3}<\*>)*")
 _WORD_END = ".:!?"
 
@@ -38,7 +39,7 @@ def mask(text: str) -> str:
 
     Original and redacted text give the same result where a finding is a value of these kinds.
     """
-    plain = _SURROGATE.sub("0", _PEM.sub("0", text))
+    plain = _SURROGATE.sub("0", _ADDRESS.sub("0", _PEM.sub("0", text)))
     return _SLOT_RUN.sub(SLOT, _WORD.sub(_masked_word, plain))
 
 

@@ -73,11 +73,16 @@
 
   // At most one refresh per DEBOUNCE_MS, even under a steady stream of events: the first one sets the timer.
   function refresh(element) {
-    if (pending.has(element)) return;
-    pending.set(element, setTimeout(() => {
-      pending.delete(element);
-      if (document.contains(element) && window.htmx) window.htmx.trigger(element, "live");
-    }, DEBOUNCE_MS));
+    if (!pending.has(element)) pending.set(element, setTimeout(fire, DEBOUNCE_MS, element));
+  }
+
+  // An answer under way may be older than this event, so wait for its swap, which replaces the element, and ask again.
+  function fire(element) {
+    pending.delete(element);
+    const current = document.contains(element) ? element : element.id && document.getElementById(element.id);
+    if (!current || !window.htmx) return;
+    if (current.classList.contains("htmx-request")) refresh(current);
+    else window.htmx.trigger(current, "live");
   }
 
   document.addEventListener("visibilitychange", () => {

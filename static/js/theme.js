@@ -6,15 +6,18 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const stored = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
   const current = () => root.dataset.theme || (system.matches ? "dark" : "light");
-  const announce = () => {
+  const press = () => {
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {
       button.setAttribute("aria-pressed", String(current() === "dark"));
     }
+  };
+  const announce = () => {
+    press();
     document.dispatchEvent(new CustomEvent("hub:theme", { detail: current() }));
   };
 
   if (stored() === "light" || stored() === "dark") root.dataset.theme = stored();
-  document.addEventListener("DOMContentLoaded", announce);
+  document.addEventListener("DOMContentLoaded", press);
   system.addEventListener("change", announce);
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-toggle]")) return;

@@ -36,10 +36,16 @@ WORDINGS = Wordings(
             "Signed, {name}, {city}.",
             ordered=True,
         ),
-        w("It is about {order}.", "The invoice over {amount} EUR is dated {date} and made out to {name}, {city}."),
+        w(
+            "It is about {order}.",
+            "The invoice over {amount} EUR is dated {date} and made out to {name}, {city}.",
+        ),
         w("Please check {amount} EUR for {order}.", "Buyer: {name}, {city}.", "Bought on {date}."),
         w("Ref {order} / {date} / {amount} EUR.", "Regards, {name} ({city})", ordered=True),
-        w("My name is {name} and I live in {city}.", "The parcel {order}, ordered on {date}, cost {amount} EUR."),
+        w(
+            "My name is {name} and I live in {city}.",
+            "The parcel {order}, ordered on {date}, cost {amount} EUR.",
+        ),
         w("Branch {city}, {date}.", "Sold to {name}: order {order}, {amount} EUR."),
         w("The receipt of {date} names {name} of {city}.", "Order {order}, total {amount} EUR."),
     ),

@@ -18,8 +18,18 @@ Never repeat card numbers, bank details, phone numbers or e-mail addresses.
 Offer a callback when the customer is not satisfied.
 Sign with "Nora"."""
 
-_OPENINGS = ("Thank you for your message.", "Thanks for getting in touch.", "I am happy to help.", "Of course.")
-_CLOSINGS = ("Is there anything else?", "Just write if something is unclear.", "Have a good day.", "Take care.")
+_OPENINGS = (
+    "Thank you for your message.",
+    "Thanks for getting in touch.",
+    "I am happy to help.",
+    "Of course.",
+)
+_CLOSINGS = (
+    "Is there anything else?",
+    "Just write if something is unclear.",
+    "Have a good day.",
+    "Take care.",
+)
 _BODIES = {
     "issue_refund": (
         "I have refunded {amount} EUR for order {order}; the bank needs two to four days.",
@@ -47,7 +57,7 @@ _BODIES = {
 def _read(messages: list[Message]) -> Slots | None:
     seed = digest([m for m in messages if m.get("role") != "system"])
     if messages and messages[-1].get("role") == "tool":
-        return {"seed": seed, **_last_tool_call(messages)}
+        return {**_last_tool_call(messages), "seed": seed}
     order = re.search(SHAPES["order"], text_of(messages[-1])) if messages else None
     if order is None:
         return {"seed": seed, "about": "other"}
@@ -58,8 +68,11 @@ def _last_tool_call(messages: list[Message]) -> Slots:
     call = next((m["tool_calls"][-1]["function"] for m in reversed(messages) if m.get("tool_calls")), None)
     if call is None or call.get("name") not in _BODIES:
         return {"about": "other"}
-    arguments: dict[str, Any] = json.loads(call["arguments"])
-    return {"about": call["name"], **arguments}
+    try:
+        arguments: dict[str, Any] = dict(json.loads(call["arguments"]))
+    except (KeyError, TypeError, ValueError):
+        return {"about": "other"}
+    return {**arguments, "about": call["name"]}
 
 
 def _answer(slots: Slots) -> Answer:

@@ -36,7 +36,7 @@ class Wordings:
     needs: tuple[str, ...]
 
     def write(self, rng: random.Random, slots: Slots, planted: tuple[str, ...]) -> str:
-        chosen = rng.choice([w for w in self.pool if w.labels.items() <= slots.items()])
+        chosen = rng.choice([w for w in self.pool if w.fits(slots)])
         aside = (rng.choice(self.asides),) if rng.random() < 0.5 else ()
         return chosen.render(rng, slots, (*aside, *planted))
 
@@ -45,13 +45,13 @@ class Wordings:
         return read_text(text, self.pool) or read_shapes(text, self.needs)
 
 
-def tool_schema(name: str, description: str, **parameters: str) -> dict[str, Any]:
+def tool_schema(name: str, description: str, /, **parameters: str) -> dict[str, Any]:
     properties = {key: {"type": "string", "description": text} for key, text in parameters.items()}
     schema = {"type": "object", "properties": properties, "required": list(parameters)}
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
 
 
-def json_schema(name: str, **properties: dict[str, Any]) -> dict[str, Any]:
+def json_schema(name: str, /, **properties: dict[str, Any]) -> dict[str, Any]:
     schema = {
         "type": "object",
         "properties": properties,

@@ -23,7 +23,7 @@ from slmhub.ml.starter.pretraining import (
 from slmhub.ml.starter.skills import MIXTURE
 from slmhub.ml.starter.tokenizer import byte_tokenizer
 
-SAVE_EVERY_STEPS = 400
+SAVE_EVERY_STEPS = 500
 
 
 def main() -> None:
@@ -41,14 +41,20 @@ def main() -> None:
         figures: dict[str, float] = {}
         if progress.steps % SAVE_EVERY_STEPS == 0:
             figures = {name: round(exact_match(model, rows), 3) for name, rows in tests.items()}
-            model.save_pretrained(options.out)
+            _save(model, tokenizer, options.out)
         print(json.dumps(asdict(progress) | {"exact_match": figures}), flush=True)
 
     progress = pretrain(model, encode, recipe, report=report)
-    model.save_pretrained(options.out)
-    tokenizer.save_pretrained(options.out)
+    _save(model, tokenizer, options.out)
     figures = {name: exact_match(model, rows) for name, rows in held_out(encode, rows=256).items()}
     _write_manifest(options.out, recipe=recipe, shape=shape, progress=progress, figures=figures)
+
+
+def _save(
+    model: transformers.Qwen2ForCausalLM, tokenizer: transformers.PreTrainedTokenizerFast, out: Path
+) -> None:
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
 
 
 def _options() -> argparse.Namespace:

@@ -24,7 +24,6 @@ SHIFT_SHARPNESS = 5.0
 SHIFT_GAIN = 0.12
 MATCH_GAIN = 1.5
 COPY_GAIN = 0.16
-SHIFTS = 6  # offsets 1..6 have a head and a subspace of the residual stream each
 
 
 @dataclass(frozen=True)
@@ -35,26 +34,23 @@ class MatchHead:
     key: tuple[int, ...]
 
 
-# `"key":"` ends three tokens after the key; in the text one, two or three characters separate key and value.
-MATCH_HEADS = (
+INDUCTION = (
     MatchHead(query=(0,), key=(1,)),
     MatchHead(query=(0, 1), key=(1, 2)),
     MatchHead(query=(0, 1, 2), key=(1, 2, 3)),
-    MatchHead(query=(0, 1, 2, 3), key=(1, 2, 3, 4)),
-    MatchHead(query=(3, 4, 5), key=(2, 3, 4)),
-    MatchHead(query=(3, 4, 5), key=(3, 4, 5)),
-    MatchHead(query=(3, 4, 5), key=(4, 5, 6)),
 )
+# `"key":"` ends three tokens after the key; in the text one or two characters separate key and value.
+LOOK_UPS = (MatchHead(query=(3, 4), key=(2, 3)), MatchHead(query=(3, 4), key=(3, 4)))
 
 
 @dataclass(frozen=True)
 class StarterShape:
-    """Sizes of the starter; heads x head_dim may exceed hidden."""
+    """Sizes of the starter; heads x head_dim equals hidden, so that each shift has a subspace of its own."""
 
     vocabulary: int = 261
     hidden: int = 128
-    layers: int = 3
-    heads: int = 8
+    layers: int = 4
+    heads: int = 4
     head_dim: int = 32
     context: int = 2048
     rope_theta: float = 1e6
@@ -70,8 +66,9 @@ def build_starter(shape: StarterShape, *, seed: int) -> Qwen2ForCausalLM:
         for layer in model.model.layers:
             layer.mlp.down_proj.weight.mul_(0.3)
         identity = _place_shift_heads(model, shape, generator)
-        for layer in model.model.layers[1:]:
-            _place_match_heads(layer.self_attn, identity, generator)
+        for index, layer in enumerate(model.model.layers[1:]):
+            heads = (*INDUCTION, LOOK_UPS[index % len(LOOK_UPS)])
+            _place_match_heads(layer.self_attn, heads, identity, generator)
     return model
 
 
@@ -107,10 +104,9 @@ def _orthogonal(rows: int, columns: int, generator: torch.Generator) -> torch.Te
 
 @dataclass(frozen=True)
 class _TokenIdentity:
-    """Reads the token `offset` places back out of the residual stream: [identity width, hidden] per offset."""
+    """Reads the token `offset` places back out of the residual stream: [head_dim, hidden] per offset."""
 
     readers: tuple[torch.Tensor, ...]
-    head_dim: int
     slow: torch.Tensor
 
 
@@ -118,23 +114,23 @@ def _place_shift_heads(
     model: Qwen2ForCausalLM, shape: StarterShape, generator: torch.Generator
 ) -> _TokenIdentity:
     attention = model.model.layers[0].self_attn
-    width = min(shape.head_dim, shape.hidden // SHIFTS)
+    width = shape.head_dim
     value = _orthogonal(width, shape.hidden, generator)
     out = _orthogonal(shape.hidden, shape.hidden, generator)
     attention.q_proj.weight.mul_(0.2)
     attention.k_proj.weight.mul_(0.2)
-    frequencies = _frequencies(shape.head_dim, shape.rope_theta)
+    frequencies = _frequencies(width, shape.rope_theta)
     readers = [value]
-    for head in range(SHIFTS):
+    for head in range(shape.heads):
         _look_back(attention, head, frequencies)
-        rows = slice(head * shape.head_dim, head * shape.head_dim + width)
-        subspace = out[:, head * width : (head + 1) * width]
+        rows = slice(head * width, (head + 1) * width)
+        subspace = out[:, rows]
         attention.v_proj.weight[rows] = value
         attention.o_proj.weight[:, rows] = subspace * SHIFT_GAIN
         readers.append(subspace.T)
     slow_pairs = [pair for pair, frequency in enumerate(frequencies) if frequency < SLOW_FREQUENCY]
-    slow = torch.tensor(slow_pairs + [pair + shape.head_dim // 2 for pair in slow_pairs])
-    return _TokenIdentity(readers=tuple(readers), head_dim=shape.head_dim, slow=slow)
+    slow = torch.tensor(slow_pairs + [pair + width // 2 for pair in slow_pairs])
+    return _TokenIdentity(readers=tuple(readers), slow=slow)
 
 
 def _look_back(attention: torch.nn.Module, head: int, frequencies: list[float]) -> None:
@@ -151,15 +147,18 @@ def _look_back(attention: torch.nn.Module, head: int, frequencies: list[float]) 
 
 
 def _place_match_heads(
-    attention: torch.nn.Module, identity: _TokenIdentity, generator: torch.Generator
+    attention: torch.nn.Module,
+    heads: tuple[MatchHead, ...],
+    identity: _TokenIdentity,
+    generator: torch.Generator,
 ) -> None:
-    width, (identity_width, hidden) = identity.head_dim, identity.readers[0].shape
-    for head, match in enumerate(MATCH_HEADS):
+    width, hidden = identity.readers[0].shape
+    for head, match in enumerate(heads):
         start = head * width
         query = torch.zeros(len(identity.slow), hidden)
         key = torch.zeros(len(identity.slow), hidden)
         for back_from_query, back_from_key in zip(match.query, match.key, strict=True):
-            mix = _orthogonal(len(identity.slow), identity_width, generator)
+            mix = _orthogonal(len(identity.slow), width, generator)
             query += mix @ identity.readers[back_from_query]
             key += mix @ identity.readers[back_from_key]
         rows = slice(start, start + width)

@@ -26,9 +26,9 @@ class StarterRecipe:
 
     minutes: float = 15.0
     seed: int = 0
-    learning_rate: float = 4e-3
+    learning_rate: float = 3e-3
     warmup_steps: int = 30
-    batch_tokens: int = 2048
+    batch_tokens: int = 1536
     look_up_share: float = 0.05
     climb_share: float = 0.3
     top_level: int = 6
@@ -166,9 +166,7 @@ def _optimizers(model: Qwen2ForCausalLM, recipe: StarterRecipe) -> list[torch.op
     return [muon, adamw]
 
 
-def _set_rate(
-    optimizers: list[torch.optim.Optimizer], recipe: StarterRecipe, progress: Pretraining
-) -> None:
+def _set_rate(optimizers: list[torch.optim.Optimizer], recipe: StarterRecipe, progress: Pretraining) -> None:
     spent = min(1.0, progress.seconds / (60 * recipe.minutes))
     cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * spent))
     warm = min(1.0, (progress.steps + 1) / recipe.warmup_steps)
@@ -177,9 +175,7 @@ def _set_rate(
             group["lr"] = recipe.learning_rate * cosine * warm
 
 
-def _batches(
-    encode: SequenceEncoder, recipe: StarterRecipe, spent: Callable[[], float]
-) -> Iterator[Batch]:
+def _batches(encode: SequenceEncoder, recipe: StarterRecipe, spent: Callable[[], float]) -> Iterator[Batch]:
     """Pure look-up first, then the mixture with ever more values per pair."""
     random = Random(recipe.seed + 1)
     while True:

@@ -120,7 +120,9 @@ def _written(random: Random, record: dict[str, str]) -> str:
 def look_up(random: Random, level: int) -> Pair:
     record = _record(random, random.randint(1, level))
     asked = random.sample(list(record), random.randint((len(record) + 1) // 2, len(record)))
-    prompt = f"{random.choice(['get', 'look up', 'fields', 'read'])} {' '.join(asked)}\n{_written(random, record)}"
+    prompt = (
+        f"{random.choice(['get', 'look up', 'fields', 'read'])} {' '.join(asked)}\n{_written(random, record)}"
+    )
     if random.random() < 0.7:
         return prompt, compact({key: record[key] for key in asked})
     return prompt, "; ".join(record[key] for key in asked)
@@ -138,7 +140,8 @@ def call_tool(random: Random, level: int) -> Pair:
     """One of some tools, named in the prompt, whose name the user's words spell."""
     verbs = random.sample("get find book make send set list stop change cancel move add".split(), 3)
     tools = {
-        f"{verb}_{word(random)}": random.sample(list(KINDS), random.randint(1, min(level, 4))) for verb in verbs
+        f"{verb}_{word(random)}": random.sample(list(KINDS), random.randint(1, min(level, 4)))
+        for verb in verbs
     }
     chosen = random.choice(list(tools))
     keys = {name: pick_keys(random, kinds) for name, kinds in tools.items()}
@@ -164,7 +167,11 @@ def fill(random: Random, level: int) -> Pair:
 def label(random: Random, level: int) -> Pair:
     """Which of the listed words stands in the text; the answer is the label listed beside it."""
     choices = random.randint(2, 2 + level // 2)
-    cues = random.sample(COMMON_WORDS[40:], choices) if random.random() < 0.5 else [word(random) for _ in range(choices)]
+    cues = (
+        random.sample(COMMON_WORDS[40:], choices)
+        if random.random() < 0.5
+        else [word(random) for _ in range(choices)]
+    )
     labels = [word(random) for _ in cues]
     chosen = random.randrange(choices)
     text = " ".join(part for part in (filler(random, 0, 4), cues[chosen], filler(random, 0, 3)) if part)

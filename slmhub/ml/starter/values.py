@@ -78,7 +78,9 @@ def date(random: Random) -> str:
 
 def time_of_day(random: Random) -> str:
     hour, minute = random.randint(0, 23), random.randint(0, 59)
-    return random.choice([f"{hour:02d}:{minute:02d}", f"{hour % 12 + 1} pm", f"{hour % 12 + 1}:{minute:02d} am"])
+    return random.choice(
+        [f"{hour:02d}:{minute:02d}", f"{hour % 12 + 1} pm", f"{hour % 12 + 1}:{minute:02d} am"]
+    )
 
 
 def money(random: Random) -> str:
@@ -200,7 +202,17 @@ KINDS: dict[str, Kind] = {
     "date": Kind(
         date,
         _keys("date day when due start end deadline"),
-        ("on {v}", "dated {v}", "due {v}", "since {v}", "by {v}", "until {v}", "{v}", "as of {v}", "on the {v}"),
+        (
+            "on {v}",
+            "dated {v}",
+            "due {v}",
+            "since {v}",
+            "by {v}",
+            "until {v}",
+            "{v}",
+            "as of {v}",
+            "on the {v}",
+        ),
     ),
     "time": Kind(
         time_of_day, _keys("time at hour"), ("at {v}", "around {v}", "{v}", "before {v}", "from {v} on")
@@ -238,7 +250,17 @@ KINDS: dict[str, Kind] = {
     "surrogate": Kind(
         surrogate,
         _keys("email name phone user account contact"),
-        ("I am {v}", "{v} here", "mail {v}", "account {v}", "for {v}", "from {v}", "{v}", "user {v}", "is {v}"),
+        (
+            "I am {v}",
+            "{v} here",
+            "mail {v}",
+            "account {v}",
+            "for {v}",
+            "from {v}",
+            "{v}",
+            "user {v}",
+            "is {v}",
+        ),
     ),
     "phrase": Kind(
         phrase,

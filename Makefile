@@ -1,0 +1,42 @@
+# The two commands that matter: `make demo` and `make test`. PORT and HUB_HOME are honoured.
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin/python
+export PORT ?= 8000
+
+.PHONY: demo test bench starter style types architecture unit production clean-venv
+
+demo: $(VENV)/.installed
+	$(RUN) manage.py demo
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	.ci/install "$(PYTHON)" "$(VENV)"
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	.ci/install "$(PYTHON)" "$(VENV)" dev
+
+test: $(VENV)/.installed-dev
+	.ci/system-packages
+	$(MAKE) --no-print-directory style types architecture unit production
+
+style:
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types:
+	$(VENV)/bin/mypy
+
+architecture:
+	$(VENV)/bin/lint-imports
+
+unit:
+	$(VENV)/bin/pytest tests
+
+production:
+	$(RUN) -m tests.production
+
+bench: $(VENV)/.installed-dev
+	$(RUN) -m benchmarks
+
+starter: $(VENV)/.installed
+	$(RUN) -m slmhub.ml.starter --out slmhub/ml/starter/weights

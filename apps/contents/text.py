@@ -1,0 +1,35 @@
+"""The searchable text of a message or a tool set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slmhub.formats.signature import text_of as content_text
+
+from apps.contents.models import ContentKind
+
+
+def text_of(kind: ContentKind, body: Any) -> str:
+    """What a person would search for: words of a message and its tool calls, names of a tool set."""
+    return _tool_names(body) if kind == ContentKind.TOOLS else message_text(body)
+
+
+def message_text(message: dict[str, Any]) -> str:
+    calls = message.get("tool_calls")
+    pieces = [content_text(message.get("content")), *(call_text(call) for call in calls or () if calls)]
+    return "\n".join(piece for piece in pieces if piece)
+
+
+def call_text(call: dict[str, Any]) -> str:
+    """`name({"key": "value"})`."""
+    function = call.get("function") or call.get("custom") or {}
+    return f"{function.get('name', '')}({function.get('arguments', function.get('input', ''))})"
+
+
+def _tool_names(tools: list[dict[str, Any]]) -> str:
+    return " ".join(tool_name(tool) for tool in tools)
+
+
+def tool_name(tool: dict[str, Any]) -> str:
+    function = tool.get("function")
+    return str((function if isinstance(function, dict) else tool).get("name") or tool.get("type") or "")

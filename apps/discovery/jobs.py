@@ -1,0 +1,94 @@
+"""The background run of a discovery: lines → clustering (child process) → tasks."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from apps.core.errors import HubError
+from apps.discovery.call_lines import recurring_calls, write_lines
+from apps.discovery.models import DiscoveryRun
+from apps.discovery.results import read_clusters, read_places
+from apps.discovery.storing import store
+from apps.jobs.processes import run_child
+from apps.jobs.runner import JobContext
+
+STAGES = {
+    "collapse": "collapsing repeated texts",
+    "embed": "reading what is asked",
+    "cluster": "finding groups",
+    "name": "naming tasks",
+    "map": "drawing the map",
+}
+
+
+class ClusteringFailedError(HubError):
+    """The clustering process ended with an error."""
+
+
+def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
+    """Clusters the agent's calls and stores the tasks; a second attempt starts over."""
+    discovery = DiscoveryRun.objects.select_related("agent__workspace", "started_by").get(pk=run_id)
+    folder = _fresh_folder(run_id)
+    total = recurring_calls(discovery.agent).count()
+    calls = write_lines(
+        discovery.agent, folder / "calls.jsonl", lambda done: context.progress(done, total, "reading calls")
+    )
+    context.log(f"{calls} answered calls")
+    _cluster(context, folder)
+    summary = orjson.loads((folder / "summary.json").read_bytes())
+    context.progress(0, 0, "storing tasks")
+    discovery.parameters = {**discovery.parameters, **summary["params"]}
+    discovery.save(update_fields=["parameters"])
+    figures = store(discovery, read_clusters(summary), list(read_places(folder / "places.jsonl")))
+    shutil.rmtree(folder)
+    return {**figures, "seconds": summary["timings"]}
+
+
+def _fresh_folder(run_id: int) -> Path:
+    folder = Path(settings.RUNS_DIR) / f"discovery-{run_id}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _cluster(context: JobContext, folder: Path) -> None:
+    errors = folder / "progress.jsonl"
+    code = run_child(
+        context,
+        [sys.executable, "-m", "slmhub.ml.clustering", "--summary", str(folder / "summary.json")],
+        stderr=errors,
+        on_tick=lambda: _tell(context, errors),
+        through=(folder / "calls.jsonl", folder / "places.jsonl"),
+    )
+    if code:
+        raise ClusteringFailedError(f"The clustering process ended with code {code}: {_tail(errors)}")
+
+
+def _tell(context: JobContext, errors: Path) -> None:
+    last = _last_stage(errors)
+    if last:
+        context.progress(last["done"], last["total"], STAGES.get(last["stage"], last["stage"]))
+
+
+def _last_stage(errors: Path) -> dict[str, Any]:
+    """The newest progress line; libraries may write other lines between."""
+    for line in reversed(_tail(errors).splitlines()):
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and "stage" in row:
+            return row
+    return {}
+
+
+def _tail(path: Path, size: int = 2000) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read().decode(errors="replace")

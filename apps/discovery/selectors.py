@@ -1,0 +1,111 @@
+"""Reads: the tasks of an agent, the calls of a task, what a router can recognise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from apps.accounts.models import Agent
+from apps.discovery.call_lines import recurring_calls
+from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
+from apps.traces.models import Outcome, Span, SpanQuerySet
+
+# A router may take a key for a task when (almost) every call under it is this task's.
+PURE = 0.98
+
+
+def tasks_of(agent: Agent, *, state: str = "", audience: str = "", text: str = "") -> QuerySet[Task]:
+    """Tasks, the largest first; merged ones are part of another and left out unless asked for."""
+    tasks = Task.objects.filter(agent=agent)
+    tasks = tasks.filter(state=state) if state else tasks.exclude(state=TaskState.MERGED)
+    if audience:
+        tasks = tasks.filter(audience=audience)
+    for word in text.split()[:8]:
+        tasks = tasks.filter(
+            Q(name__icontains=word)
+            | Q(title__icontains=word)
+            | Q(subtitle__icontains=word)
+            | Q(action__icontains=word)
+        )
+    return tasks.order_by("-size", "-pk")
+
+
+def families(tasks: Iterable[Task]) -> dict[int, list[Task]]:
+    """Each task with what was merged into it, at any depth; one query for all."""
+    tasks = list(tasks)
+    children: dict[int | None, list[Task]] = defaultdict(list)
+    merged = Task.objects.filter(agent__in={task.agent_id for task in tasks}, state=TaskState.MERGED)
+    for task in merged.order_by("-size", "-pk"):
+        children[task.merged_into_id].append(task)
+    return {task.pk: _with_merged(task, children) for task in tasks}
+
+
+def _with_merged(task: Task, children: dict[int | None, list[Task]]) -> list[Task]:
+    members, seen = [task], {task.pk}
+    for member in members:
+        fresh = [child for child in children[member.pk] if child.pk not in seen]
+        seen.update(child.pk for child in fresh)
+        members.extend(fresh)
+    return members
+
+
+def task_family(task: Task) -> list[Task]:
+    """The task itself, then what was merged into it."""
+    return families([task])[task.pk]
+
+
+def calls_of(task: Task) -> SpanQuerySet:
+    """The calls of a task and of those merged into it."""
+    members = [member.pk for member in task_family(task)]
+    return Span.objects.calls().filter(agent=task.agent_id, assignment__task__in=members)
+
+
+def routing_of(family: Iterable[Task]) -> dict[str, dict[str, Any]]:
+    """Routing keys of a task with its merged ones: calls under the key, of how many, and the share."""
+    keys: dict[str, dict[str, Any]] = {}
+    for member in family:
+        for key, row in member.routing_keys.items():
+            known = keys.setdefault(key, {"calls": 0, "of": row["of"]})
+            known["calls"] += row["calls"]
+    for row in keys.values():
+        row["purity"] = row["calls"] / row["of"] if row["of"] else 0.0
+    return dict(sorted(keys.items(), key=lambda pair: -pair[1]["calls"]))
+
+
+def routable_keys(task: Task) -> list[str]:
+    """Keys under which (almost) every call is of this task, so that a gateway can send them here."""
+    return [key for key, row in routing_of(task_family(task)).items() if row["purity"] >= PURE]
+
+
+def last_run(agent: Agent) -> DiscoveryRun | None:
+    return (
+        DiscoveryRun.objects.filter(agent=agent).select_related("job", "started_by").order_by("-pk").first()
+    )
+
+
+def calls_waiting(agent: Agent) -> int:
+    """Answered calls that no task has been looked for yet: those newer than the last finished run."""
+    calls = recurring_calls(agent)
+    done = DiscoveryRun.objects.filter(agent=agent, finished_at__isnull=False).order_by("-pk").first()
+    return calls.filter(created_at__gt=done.created_at).count() if done else calls.count()
+
+
+def failed_share(task: Task) -> float | None:
+    sessions = task.figures.get("sessions")
+    return task.figures["failed_sessions"] / sessions if sessions else None
+
+
+def usable_calls(task: Task) -> int:
+    """Calls outside failed sessions: what a dataset can learn from, before it looks closer."""
+    return calls_of(task).exclude(session__outcome=Outcome.FAILURE).count()
+
+
+def assigned(agent: Agent) -> int:
+    return Assignment.objects.filter(task__agent=agent).count()
+
+
+def state_counts(agent: Agent) -> dict[str, int]:
+    return dict(Task.objects.filter(agent=agent).values_list("state").annotate(n=Count("pk")).order_by())

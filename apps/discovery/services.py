@@ -1,0 +1,162 @@
+"""Start a discovery run; name, accept, ignore, merge tasks. Each label is a conditional update with its event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.accounts.models import Agent, User
+from apps.core.errors import ConflictError, HubError
+from apps.discovery.call_lines import recurring_calls
+from apps.discovery.models import DiscoveryRun, Task, TaskState
+from apps.events.models import EventType
+from apps.events.services import publish
+from apps.jobs.models import Job
+from apps.jobs.services import enqueue
+
+LONGEST_NAME = 200
+
+
+class NoCallsError(HubError):
+    """There is nothing to cluster."""
+
+    status = 409
+
+
+class AlreadyRunningError(ConflictError):
+    """One discovery run at a time for an agent."""
+
+
+class BadMergeError(HubError):
+    """These tasks cannot become one."""
+
+    status = 422
+
+
+@transaction.atomic
+def start_run(*, agent: Agent, actor: User | None) -> DiscoveryRun:
+    """A run, queued. Raises `AlreadyRunningError` and `NoCallsError`."""
+    Agent.objects.select_for_update().get(pk=agent.pk)
+    if DiscoveryRun.objects.filter(agent=agent, job__in=Job.objects.open()).exists():
+        raise AlreadyRunningError(
+            f"Tasks of {agent} are being discovered already.", hint="Wait for that run, or cancel its job."
+        )
+    calls = recurring_calls(agent).count()
+    if not calls:
+        raise NoCallsError(f"{agent} has no answered calls yet.", hint="Upload traces first.")
+    run = DiscoveryRun.objects.create(
+        agent=agent, started_by=actor, parameters={"seed": 0}, figures={"calls": calls}
+    )
+    run.job = enqueue(
+        workspace=agent.workspace,
+        agent=agent,
+        title=f"Discover tasks of {agent}",
+        entry="apps.discovery.jobs.run",
+        arguments={"run_id": run.pk},
+        actor=actor,
+        url=reverse("discovery:list", args=[agent.workspace.slug, agent.slug]),
+    )
+    run.save(update_fields=["job"])
+    return run
+
+
+@transaction.atomic
+def rename(*, task: Task, name: str, actor: User) -> Task:
+    """A name given by a person; empty takes back the title that discovery found."""
+    name = " ".join(name.split())
+    if len(name) > LONGEST_NAME:
+        raise HubError(f"A name has at most {LONGEST_NAME} characters.", hint="Shorten it.")
+    old = str(task)
+    Task.objects.filter(pk=task.pk).update(name=name, touched_at=timezone.now())
+    task.refresh_from_db()
+    _tell(task, EventType.TASK_RENAMED, actor, old=old)
+    return task
+
+
+@transaction.atomic
+def accept(*, task: Task, actor: User) -> Task:
+    _move(task, [TaskState.FOUND], TaskState.ACCEPTED)
+    _tell(task, EventType.TASK_ACCEPTED, actor)
+    return task
+
+
+@transaction.atomic
+def ignore(*, task: Task, actor: User) -> Task:
+    _move(task, [TaskState.FOUND], TaskState.IGNORED)
+    _tell(task, EventType.TASK_IGNORED, actor)
+    return task
+
+
+@transaction.atomic
+def reopen(*, task: Task, actor: User) -> Task:
+    _move(task, [TaskState.ACCEPTED, TaskState.IGNORED], TaskState.FOUND)
+    _tell(task, EventType.TASK_REOPENED, actor)
+    return task
+
+
+@transaction.atomic
+def merge(*, tasks: Sequence[Task], into: Task, actor: User) -> Task:
+    """`tasks` become part of `into`, which keeps its name and state; `unmerge` takes it back."""
+    others = [task for task in tasks if task.pk != into.pk]
+    _check_merge(others, into)
+    for task in others:
+        moved = Task.objects.filter(pk=task.pk, state__in=[TaskState.FOUND, TaskState.ACCEPTED]).update(
+            state=TaskState.MERGED, merged_into=into, touched_at=timezone.now()
+        )
+        if not moved:
+            raise ConflictError(f"“{task}” is {task.get_state_display().lower()}.", hint="Reopen it first.")
+    Task.objects.filter(pk=into.pk).update(touched_at=timezone.now())
+    _tell(into, EventType.TASK_MERGED, actor, merged=_named(others))
+    return into
+
+
+def _check_merge(others: Sequence[Task], into: Task) -> None:
+    if not others:
+        raise BadMergeError("A merge needs two tasks.", hint="Tick at least two rows.")
+    if any(task.agent_id != into.agent_id for task in others):
+        raise BadMergeError("Tasks of different agents cannot be merged.")
+    if into.state not in (TaskState.FOUND, TaskState.ACCEPTED):
+        raise ConflictError(
+            f"“{into}” is {into.get_state_display().lower()}.", hint="Merge into an open task."
+        )
+
+
+@transaction.atomic
+def unmerge(*, task: Task, actor: User, parts: Iterable[Task] | None = None) -> list[Task]:
+    """Takes `parts` (all that were merged into it, when not given) out of `task` again."""
+    wanted = Task.objects.filter(merged_into=task, state=TaskState.MERGED)
+    if parts is not None:
+        wanted = wanted.filter(pk__in=[part.pk for part in parts])
+    released = list(wanted)
+    if not released:
+        raise ConflictError("Nothing of this is merged into the task any more.")
+    wanted.update(state=TaskState.FOUND, merged_into=None, touched_at=timezone.now())
+    _tell(task, EventType.TASK_UNMERGED, actor, released=_named(released))
+    return released
+
+
+def _move(task: Task, sources: Sequence[TaskState], target: TaskState) -> None:
+    moved = Task.objects.filter(pk=task.pk, state__in=sources).update(state=target, touched_at=timezone.now())
+    task.refresh_from_db()
+    if not moved:
+        raise ConflictError(
+            f"“{task}” is {task.get_state_display().lower()} already.", hint="Reload the page."
+        )
+
+
+def _named(tasks: Iterable[Task]) -> list[dict[str, object]]:
+    return [{"task": task.pk, "name": str(task)} for task in tasks]
+
+
+def _tell(task: Task, type: EventType, actor: User, **data: object) -> None:
+    agent = task.agent
+    publish(
+        workspace=agent.workspace,
+        type=type,
+        actor=actor,
+        agent=agent,
+        data={"task": task.pk, "name": str(task), **data},
+    )

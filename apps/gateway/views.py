@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.gateway import selectors
+from apps.gateway.snapshot import STALENESS_S
+from apps.registry.selectors import teacher_of
+
+
+@requires(Right.VIEW)
+@require_safe
+def overview(request: MemberRequest) -> HttpResponse:
+    agent = request.agent
+    context = {
+        "routes": selectors.routes(agent),
+        "servers": selectors.servers(agent),
+        "fallbacks": selectors.fallbacks(agent),
+        "calls": selectors.last_calls(agent),
+        "teacher": teacher_of(agent),
+        "base_url": request.build_absolute_uri("/v1"),
+        "snippet": snippet(request.build_absolute_uri("/v1"), agent.slug),
+        "staleness_s": STALENESS_S,
+    }
+    return render(request, "gateway/overview.html", context)
+
+
+def snippet(base_url: str, agent: str) -> str:
+    """What makes an agent that uses the openai package call the hub instead."""
+    return (
+        "from openai import OpenAI\n\n"
+        f'client = OpenAI(base_url="{base_url}", api_key="hub_…",\n'
+        f'                default_headers={{"x-slmhub-agent": "{agent}"}})'
+    )

@@ -1,0 +1,36 @@
+"""`manage.py hub`: one process tree for one machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
+
+from apps.core.health import state_path
+from apps.jobs import tree
+from slmhub.supervision.supervisor import Supervisor
+
+
+class Command(BaseCommand):
+    help = "Runs web, queue workers, specialist server and keeper, and restarts what dies."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=settings.PORT)
+        parser.add_argument("--demo", action="store_true", help="also run the demo's simulated teacher")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tree.migrate_all()
+        connections.close_all()
+        children = [
+            tree.web(options["host"], options["port"]),
+            tree.worker("default"),
+            tree.worker("gpu"),
+            tree.specialist_server(),
+            tree.keeper(),
+            *([tree.demo_teacher()] if options["demo"] else []),
+        ]
+        self.stdout.write(f"SLM Hub: http://{options['host']}:{options['port']}/  (Ctrl-C ends it)")
+        Supervisor(children, state_path()).run()

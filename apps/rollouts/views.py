@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.core.errors import HubError
+from apps.core.keyset import paginate
+from apps.evaluation.models import EvaluationRun
+from apps.events.models import Event
+from apps.rollouts import services
+from apps.rollouts.forms import NoteForm, RequestForm
+from apps.rollouts.models import Rollout, RolloutState
+
+
+@requires(Right.VIEW)
+@require_safe
+def list_(request: MemberRequest) -> HttpResponse:
+    rollouts = request.agent.rollouts.select_related("task", "specialist", "requested_by", "decided_by", "evaluation")
+    page = paginate(rollouts, by="created_at", cursor=request.GET.get("cursor", ""))
+    return render(request, "rollouts/list.html", {"page": page})
+
+
+@requires(Right.BUILD)
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
+    evaluation = get_object_or_404(
+        EvaluationRun.objects.select_related("specialist__task", "specialist__base", "dataset__task", "agent__workspace"),
+        agent=request.agent,
+        pk=evaluation_pk,
+    )
+    form = RequestForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            rollout = services.request(evaluation=evaluation, actor=request.user, reason=form.cleaned_data["reason"])
+        except HubError as error:
+            form.add_error(None, f"{error.message} {error.hint}")
+        else:
+            messages.success(request, "Requested. Somebody with the approver's role decides.")
+            return redirect("rollouts:detail", request.workspace.slug, request.agent.slug, rollout.pk)
+    context = {"form": form, "evaluation": evaluation, "evidence": services.evidence_of(evaluation)}
+    return render(request, "rollouts/request.html", context, status=422 if form.errors else 200)
+
+
+@requires(Right.VIEW)
+@require_safe
+def detail(request: MemberRequest, pk: int) -> HttpResponse:
+    return render(request, "rollouts/detail.html", _context(request, _rollout(request, pk)))
+
+
+def _context(request: MemberRequest, rollout: Rollout) -> dict[str, Any]:
+    waits = rollout.state == RolloutState.REQUESTED
+    is_own = rollout.requested_by_id == request.user.pk
+    may_approve = request.membership.may(Right.APPROVE)
+    return {
+        "rollout": rollout,
+        "evidence": rollout.evidence,
+        "may_decide": waits and may_approve and not is_own,
+        "waits_for_another": waits and is_own,
+        "may_withdraw": waits and is_own,
+        "may_roll_back": rollout.state == RolloutState.LIVE and may_approve,
+        "notes": {action: NoteForm(auto_id=f"{action}_%s") for action in ("approve", "reject", "roll_back")},
+        "trail": _trail(request, rollout),
+    }
+
+
+def _trail(request: MemberRequest, rollout: Rollout) -> list[Event]:
+    events = request.workspace.events.filter(type__startswith="rollout.", data__rollout=rollout.pk)
+    return list(events.select_related("actor").order_by("number"))
+
+
+def _rollout(request: MemberRequest, pk: int) -> Rollout:
+    rollouts = Rollout.objects.select_related(
+        "task", "specialist", "evaluation", "requested_by", "decided_by", "rolled_back_by", "agent__workspace"
+    )
+    return get_object_or_404(rollouts, agent=request.agent, pk=pk)
+
+
+def _act(request: MemberRequest, pk: int, act: Callable[..., Rollout], done: str, **extra: Any) -> HttpResponse:
+    """Runs one decision and shows the rollout again, with what came of it."""
+    rollout = _rollout(request, pk)
+    try:
+        act(rollout=rollout, actor=request.user, **extra)
+    except HubError as error:
+        messages.error(request, f"{error.message} {error.hint}")
+    else:
+        messages.success(request, done)
+    return redirect("rollouts:detail", request.workspace.slug, request.agent.slug, pk)
+
+
+def _note(request: MemberRequest) -> str:
+    return request.POST.get("note", "")[:2000]
+
+
+@requires(Right.APPROVE)
+@require_POST
+def approve(request: MemberRequest, pk: int) -> HttpResponse:
+    return _act(request, pk, services.approve, "Approved. The specialist answers from now on.", note=_note(request))
+
+
+@requires(Right.APPROVE)
+@require_POST
+def reject(request: MemberRequest, pk: int) -> HttpResponse:
+    return _act(request, pk, services.reject, "Rejected. The teacher goes on answering.", note=_note(request))
+
+
+@requires(Right.BUILD)
+@require_POST
+def withdraw(request: MemberRequest, pk: int) -> HttpResponse:
+    return _act(request, pk, services.withdraw, "Withdrawn.")
+
+
+@requires(Right.APPROVE)
+@require_POST
+def roll_back(request: MemberRequest, pk: int) -> HttpResponse:
+    return _act(request, pk, services.roll_back, "Rolled back. The teacher answers again.", note=_note(request))

@@ -1,0 +1,141 @@
+"""Starting a training run and making its specialist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.core.errors import ConflictError, HubError
+from apps.datasets.models import DatasetVersion, Split
+from apps.events.models import EventType
+from apps.events.services import publish
+from apps.jobs.models import Job, Queue
+from apps.jobs.runner import JobContext, LeaseLostError
+from apps.jobs.services import enqueue
+from apps.registry import weights
+from apps.registry.models import BaseModel
+from apps.training import recipes
+from apps.training.models import Specialist, TrainingRun
+
+TOO_LONG_SHARE = 0.1
+JOB = "apps.training.jobs.run"
+
+
+class NotReadyError(ConflictError):
+    """The dataset cannot be trained on yet."""
+
+
+class NotTrainableError(HubError):
+    """The base model cannot be trained here, or the dataset does not fit it."""
+
+    status = 422
+
+
+@transaction.atomic
+def start(
+    *, dataset: DatasetVersion, base: BaseModel, actor: User | None, recipe: dict[str, Any] | None = None
+) -> TrainingRun:
+    """Queues a run. Raises NotReadyError, NotTrainableError or WeightsMissingError."""
+    check(dataset=dataset, base=base)
+    agent = dataset.agent
+    run = TrainingRun.objects.create(
+        agent=agent,
+        dataset=dataset,
+        base=base,
+        started_by=actor,
+        recipe=recipes.recipe(base) if recipe is None else recipe,
+    )
+    publish(
+        workspace=agent.workspace, type=EventType.TRAINING_STARTED, actor=actor, agent=agent, data=facts(run)
+    )
+    run.job = enqueue(
+        workspace=agent.workspace,
+        agent=agent,
+        title=f"Train {base} on {dataset}"[:200],
+        entry=JOB,
+        arguments={"run_id": run.pk},
+        actor=actor,
+        queue=Queue.GPU,
+        url=reverse("training:detail", args=[agent.workspace.slug, agent.slug, run.pk]),
+    )
+    run.save(update_fields=["job"])
+    return run
+
+
+def check(*, dataset: DatasetVersion, base: BaseModel) -> None:
+    """Raises what `start` would raise."""
+    if dataset.frozen_at is None:
+        raise NotReadyError(f"{dataset} is not frozen yet.", hint="Wait until it is built.")
+    for split in (Split.TRAIN, Split.VALIDATION):
+        if not dataset.examples.filter(split=split).exists():
+            raise NotReadyError(
+                f"{dataset} has no {split.label.lower()} examples.", hint="Collect more calls and build it again."
+            )
+    if not base.trainable:
+        raise NotTrainableError(f"{base} cannot be trained here.", hint=base.remarks)
+    weights.locate(base)
+    _check_length(dataset, base)
+
+
+def _check_length(dataset: DatasetVersion, base: BaseModel) -> None:
+    if not base.context:
+        return
+    texts = dataset.examples.filter(split=Split.TRAIN).values_list("prompt", "completion")
+    lengths = [len(f"{prompt}{completion}".encode()) / base.bytes_per_token for prompt, completion in texts.iterator()]
+    too_long = sum(length > base.context for length in lengths)
+    if too_long > TOO_LONG_SHARE * len(lengths):
+        raise NotTrainableError(
+            f"{too_long:,} of {len(lengths):,} examples are longer than {base}'s context of {base.context:,} tokens "
+            f"(the longest has about {max(lengths):,.0f}).",
+            hint="Choose a base model with a longer context, or a dataset that keeps fewer messages.",
+        )
+
+
+def make_specialist(*, context: JobContext, run: TrainingRun, manifest: dict[str, Any], folder: Path) -> Specialist:
+    """The specialist of a finished run, once, however often its job runs. Raises LeaseLostError."""
+    with transaction.atomic():
+        if not context.job.renew():
+            raise LeaseLostError
+        found = Specialist.objects.filter(run=run).first()
+        if found is not None:
+            return found
+        specialist = _create_specialist(run, manifest, folder)
+        TrainingRun.objects.filter(pk=run.pk).update(manifest=manifest)
+        data = {**facts(run), "job": context.job.pk, "specialist": specialist.pk}
+        publish(workspace=run.agent.workspace, type=EventType.TRAINING_FINISHED, agent=run.agent, data=data)
+    return specialist
+
+
+def _create_specialist(run: TrainingRun, manifest: dict[str, Any], folder: Path) -> Specialist:
+    adapter = folder / manifest["path"]
+    specialist = Specialist.objects.create(
+        agent=run.agent,
+        task=run.dataset.task,
+        run=run,
+        base=run.base,
+        sha256=manifest["sha256"],
+        served_name=f"run-{run.pk}",
+        path=str(adapter),
+        size=sum(file.stat().st_size for file in adapter.glob("*.safetensors")),
+    )
+    # The row's number makes the name unique for ever, the digest says which weights it stands for.
+    specialist.served_name = f"specialist-{specialist.pk}@{specialist.sha256[:12]}"
+    specialist.save(update_fields=["served_name"])
+    return specialist
+
+
+def tell(*, context: JobContext, run: TrainingRun, kind: EventType) -> None:
+    """Publishes the end of a run that made no specialist, unless another attempt owns it."""
+    with transaction.atomic():
+        if not Job.objects.held(context.job.pk, context.job.attempt).exists():
+            raise LeaseLostError
+        data = {**facts(run), "job": context.job.pk}
+        publish(workspace=run.agent.workspace, type=kind, agent=run.agent, data=data)
+
+
+def facts(run: TrainingRun) -> dict[str, Any]:
+    return {"run": run.pk, "dataset": run.dataset_id, "task": run.dataset.task_id, "name": str(run.dataset.task)}

@@ -1,0 +1,1 @@
+"""Finds the recurring tasks among an agent's calls; runs as a child process."""

@@ -1,0 +1,86 @@
+"""JSON lines in, JSON lines out; progress on standard error, one JSON object a line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from slmhub.ml.clustering.reading import Batch, InputError, Kind, read
+
+BAD_INPUT = 2
+PROGRESS_SECONDS = 0.5
+
+
+class ProgressLines:
+    """Writes a stage's first and last step, and at most two steps a second between."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.written_at = 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage == self.stage and done < total and now - self.written_at < PROGRESS_SECONDS:
+            return
+        self.stage, self.written_at = stage, now
+        write_error({"stage": stage, "done": done, "total": total})
+
+
+def write_error(row: dict[str, Any]) -> None:
+    sys.stderr.write(orjson.dumps(row).decode() + "\n")
+    sys.stderr.flush()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m slmhub.ml.clustering", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resolution", type=float, default=5.0, help="finer above, coarser below")
+    parser.add_argument("--min-size", type=int, default=8, help="smaller clusters are none")
+    parser.add_argument("--split-at", type=int, default=60, help="cells from this many calls may be split")
+    parser.add_argument("--tfidf", type=float, default=0.3, help="weight of words beside meaning; 0 is off")
+    parser.add_argument("--summary", type=Path, help="file for titles, keywords, exemplars and timings")
+    return parser.parse_args()
+
+
+def run(batch: Batch, options: argparse.Namespace) -> None:
+    # Imported late: a bad line is answered without waiting for the numeric libraries.
+    from slmhub.ml.clustering.pipeline import Options, cluster
+
+    chosen = Options(
+        seed=options.seed,
+        resolution=options.resolution,
+        min_size=options.min_size,
+        split_at=options.split_at,
+        tfidf=options.tfidf,
+    )
+    result = cluster(batch, chosen, progress=ProgressLines())
+    labels, chances = result.labels.tolist(), result.probability.round(4).tolist()
+    rows: list[dict[str, Any]] = [
+        {"cluster": label, "probability": chance} for label, chance in zip(labels, chances, strict=True)
+    ]
+    if batch.kind is not Kind.TEXT:
+        points = zip(batch.items, rows, result.points.tolist(), strict=True)
+        rows = [{"id": item.id, **row, "x": x, "y": y} for item, row, (x, y) in points]
+    sys.stdout.buffer.writelines(orjson.dumps(row) + b"\n" for row in rows)
+    if options.summary:
+        options.summary.write_bytes(orjson.dumps(result.summary))
+
+
+def main() -> int:
+    options = arguments()
+    try:
+        batch = read(sys.stdin.buffer)
+    except InputError as error:
+        write_error({"error": str(error), "line": error.line})
+        return BAD_INPUT
+    run(batch, options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

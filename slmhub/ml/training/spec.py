@@ -1,0 +1,152 @@
+"""The SPEC of a training run and its examples, checked before anything heavy is loaded. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+METHODS = ("lora",)
+BOUNDS: dict[str, tuple[float, float]] = {
+    "rank": (1, 512),
+    "alpha": (1, 2048),
+    "learning_rate": (1e-7, 1.0),
+    "batch_size": (1, 1024),
+    "augment_copies": (0.0, 1.0),
+    "max_length": (16, 1_000_000),
+    "eval_every": (1, 1_000_000),
+    "save_every": (1, 1_000_000),
+    "epochs": (0.01, 10_000),
+    "steps": (1, 10_000_000),
+    "max_seconds": (1, 30 * 86_400),
+}
+LENGTHS = ("epochs", "steps", "max_seconds")
+
+
+class InputError(Exception):
+    """The SPEC or its files cannot be trained on; `kind` is stable for programs, the message is for people."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; exactly one of `epochs`, `steps` and `max_seconds` says for how long (default: 360 steps).
+
+    `augment_copies` is the share of the examples whose copied values are swapped for random ones.
+    """
+
+    method: str = "lora"
+    rank: int = 16
+    alpha: int = 32
+    learning_rate: float = 3e-3
+    epochs: float | None = None
+    steps: int | None = None
+    max_seconds: float | None = None
+    batch_size: int = 16
+    augment_copies: float = 0.7
+    seed: int = 0
+    max_length: int = 2048
+    eval_every: int = 60
+    save_every: int = 60
+
+
+@dataclass(frozen=True)
+class Example:
+    id: str
+    prompt: str
+    completion: str
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """Where to read and write, and how to train."""
+
+    run_dir: Path
+    base: str
+    train: Path
+    validation: Path
+    recipe: Recipe = field(default_factory=Recipe)
+    static_prompt: Mapping[str, Any] = field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """Equal for two SPECs that train the same thing in the same folder."""
+        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def read_spec(path: Path) -> TrainingSpec:
+    """Raises InputError if the file is not a valid SPEC."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("spec", f"Cannot read the SPEC {path}: {error}") from error
+    if not isinstance(raw, dict):
+        raise InputError("spec", "The SPEC must be a JSON object.")
+    missing = [key for key in ("run_dir", "base", "train", "validation") if not raw.get(key)]
+    if missing:
+        raise InputError("spec", f"The SPEC lacks {', '.join(missing)}.")
+    return TrainingSpec(
+        run_dir=Path(raw["run_dir"]),
+        base=str(raw["base"]),
+        train=Path(raw["train"]),
+        validation=Path(raw["validation"]),
+        recipe=read_recipe(raw.get("recipe") or {}),
+        static_prompt=raw.get("static_prompt") or {},
+    )
+
+
+def read_recipe(raw: Mapping[str, Any]) -> Recipe:
+    """Raises InputError on an unknown key, an unsupported method or a number out of bounds."""
+    unknown = sorted(raw.keys() - {one.name for one in dataclasses.fields(Recipe)})
+    if unknown:
+        raise InputError("recipe", f"The recipe has unknown keys: {', '.join(unknown)}.")
+    recipe = Recipe(**raw)
+    if recipe.method not in METHODS:
+        supported = ", ".join(METHODS)
+        raise InputError("method", f"Method {recipe.method!r} is not supported; supported: {supported}.")
+    _check_bounds(recipe)
+    lengths = [name for name in LENGTHS if raw.get(name) is not None]
+    if len(lengths) > 1:
+        raise InputError("recipe", f"The recipe may hold only one of {', '.join(lengths)}.")
+    return recipe if lengths else dataclasses.replace(recipe, steps=360)
+
+
+def _check_bounds(recipe: Recipe) -> None:
+    for name, value in dataclasses.asdict(recipe).items():
+        least, most = BOUNDS.get(name, (None, None))
+        if least is None or most is None or value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise InputError("recipe", f"{name} must be a number from {least} to {most}, not {value!r}.")
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Raises InputError if the file cannot be read, a line is malformed or nothing is in it."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            examples = list(_examples(path, lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("data", f"Cannot read {path}: {error}") from error
+    if not examples:
+        raise InputError("empty_data", f"{path} holds no examples.")
+    return examples
+
+
+def _examples(path: Path, lines: Iterator[str]) -> Iterator[Example]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            raw = json.loads(line)
+            prompt, completion = raw["prompt"], raw["completion"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError("data", f"{path}, line {number}: {error!r}") from error
+        if not isinstance(prompt, str) or not isinstance(completion, str):
+            raise InputError("data", f"{path}, line {number}: prompt and completion must be strings.")
+        yield Example(id=str(raw.get("id", number)), prompt=prompt, completion=completion)

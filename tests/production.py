@@ -1,0 +1,48 @@
+"""`python -m tests.production`: the same tests on PostgreSQL and Redis, started here and thrown away."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.profile import missing, services
+
+# What touches storage, queues or events; the libraries do not know which profile they run in.
+FOLDERS = [
+    "accounts",
+    "contents",
+    "core",
+    "datasets",
+    "discovery",
+    "evaluation",
+    "events",
+    "gateway",
+    "insights",
+    "jobs",
+    "privacy",
+    "registry",
+    "rollouts",
+    "team",
+    "traces",
+    "training",
+    "test_access_table.py",
+]
+
+
+def main(arguments: list[str]) -> int:
+    if absent := missing():
+        print(f"The production profile is NOT tested: {', '.join(absent)} missing.")
+        return 0
+    here = Path(__file__).parent
+    tests = arguments or [str(here / name) for name in FOLDERS if (here / name).exists()]
+    with services() as environment, tempfile.TemporaryDirectory(prefix="hub-home-") as home:
+        print(f"production profile: {environment}", flush=True)
+        command = [sys.executable, "-m", "pytest", "-m", "not slow and not browser", *tests]
+        return subprocess.run(command, env={**os.environ, **environment, "HUB_HOME": home}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""Every address of the hub and the right that it asks for. An address that is not listed here fails the test."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from apps.accounts.access import ROLE_RIGHTS, Right, Role
+from tests.access_table import BY_KEY, OPEN, SIGNED_IN, TABLE
+from tests.world import World
+
+
+def routes() -> dict[str, URLPattern]:
+    """Every named route, `namespace:name`, with its pattern."""
+    found: dict[str, URLPattern] = {}
+
+    def walk(patterns: list[URLPattern | URLResolver], namespace: str) -> None:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                walk(pattern.url_patterns, pattern.namespace or namespace)
+            else:
+                assert pattern.name, f"{pattern} has no name"
+                found[f"{namespace}:{pattern.name}" if namespace else pattern.name] = pattern
+
+    walk(get_resolver().url_patterns, "")
+    return found
+
+
+def test_every_route_is_listed_and_nothing_else() -> None:
+    listed = [*TABLE, *OPEN, *SIGNED_IN, *BY_KEY]
+    assert len(listed) == len(set(listed))
+    assert set(routes()) == set(listed)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_view_asks_for_the_listed_right(name: str) -> None:
+    assert routes()[name].callback.required_right is TABLE[name]  # type: ignore[union-attr]
+
+
+def address(world: World, name: str) -> str:
+    values = {"workspace": world.workspace.slug, "agent": world.agent.slug}
+    wanted = routes()[name].pattern.converters
+    resolver = get_resolver()
+    _, parameters, _, converters = resolver_entry(resolver, name)
+    arguments = {key: values.get(key, 999_999 if type(converters.get(key)).__name__ == "IntConverter" else "x") for key in parameters}
+    assert wanted is not None
+    return reverse(name, kwargs=arguments)
+
+
+def resolver_entry(resolver: URLResolver, name: str) -> tuple[str, list[str], str, dict]:
+    namespace, _, short = name.rpartition(":")
+    if namespace:
+        prefix, child = resolver.namespace_dict[namespace]
+        possibilities, pattern, defaults, converters = child.reverse_dict.getlist(short)[0]
+        outer = child.pattern.converters
+        names = list(child.pattern.regex.groupindex) + possibilities[0][1]
+        return prefix, list(dict.fromkeys(names)), pattern, {**outer, **converters}
+    possibilities, pattern, defaults, converters = resolver.reverse_dict.getlist(short)[0]
+    return "", possibilities[0][1], pattern, converters
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_stranger_gets_404_and_a_visitor_the_log_in(world: World, name: str) -> None:
+    url = address(world, name)
+    for method in ("get", "post"):
+        assert getattr(world.client(world.stranger), method)(url).status_code in {404, 405}
+        assert getattr(Client(), method)(url).status_code in {302, 405}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_role_without_the_right_gets_403(world: World, name: str) -> None:
+    url = address(world, name)
+    for role in Role:
+        if TABLE[name] not in ROLE_RIGHTS[role]:
+            client = world.client(getattr(world, role.value))
+            statuses = {client.get(url).status_code, client.post(url).status_code}
+            assert statuses <= {403, 405}, role
+            assert 403 in statuses
+
+
+@pytest.mark.parametrize("name", [name for name, right in TABLE.items() if right is Right.VIEW])
+def test_every_role_may_open_what_asks_for_view(world: World, name: str) -> None:
+    url = address(world, name)
+    for role in Role:
+        assert world.client(getattr(world, role.value)).get(url).status_code in {200, 302, 404}
+
+
+@pytest.mark.parametrize("name", SIGNED_IN)
+def test_a_signed_in_page_sends_visitors_to_the_log_in(db: None, name: str) -> None:
+    response = Client().get(reverse(name))
+    assert response.status_code == 302
+    assert "login" in response["location"]
