@@ -27,3 +27,7 @@ urlpatterns = [
     path(AGENT + "gateway/", include("apps.gateway.urls")),
     path("", include("apps.insights.urls")),
 ]
+
+handler403 = "apps.core.error_pages.forbidden"
+handler404 = "apps.core.error_pages.not_found"
+handler500 = "apps.core.error_pages.server_error"

@@ -12,7 +12,7 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 if TYPE_CHECKING:
-    from apps.accounts.models import Agent, Membership, Workspace
+    from apps.accounts.models import Agent, Membership, User, Workspace
 
 
 class Right(models.TextChoices):
@@ -57,6 +57,7 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
 class MemberRequest(HttpRequest):
     """What a view behind `requires` receives."""
 
+    user: User  # type: ignore[assignment]
     workspace: Workspace
     membership: Membership
     agent: Agent
@@ -86,7 +87,7 @@ def requires(right: Right) -> Callable[[View], View]:
     return decorate
 
 
-def _membership(request: HttpRequest, slug: str) -> Membership:
+def _membership(request: MemberRequest, slug: str) -> Membership:
     from apps.accounts.models import Membership
 
     try:

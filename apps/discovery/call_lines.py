@@ -92,14 +92,14 @@ class Cells:
         prompts = tuple(pk for pk in call.message_ids if pk in contents and contents[pk].role in PROMPT_ROLES)
         if prompts not in self.templates:
             masked = signature.template_of(contents[pk].body for pk in prompts)
-            self.templates[prompts] = xxhash.xxh3_64_hexdigest(masked)
+            self.templates[prompts] = xxhash.xxh3_64_hexdigest(masked.encode())
         return self.templates[prompts]
 
     def _toolset(self, call: Span, contents: dict[int, Content]) -> str:
         if call.tools_id not in self.toolsets:
             body = contents[call.tools_id].body if call.tools_id in contents else []
             names = sorted({_name(tool) for tool in body})
-            self.toolsets[call.tools_id] = xxhash.xxh3_64_hexdigest(",".join(names))
+            self.toolsets[call.tools_id] = xxhash.xxh3_64_hexdigest(",".join(names).encode())
         return self.toolsets[call.tools_id]
 
 

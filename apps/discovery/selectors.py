@@ -10,17 +10,21 @@ from django.db.models import Count, Q, QuerySet
 
 from apps.accounts.models import Agent
 from apps.discovery.call_lines import recurring_calls
-from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
-from apps.traces.models import Outcome, Span, SpanQuerySet
+from apps.discovery.models import DiscoveryRun, Task, TaskState
+from apps.traces.models import Span, SpanQuerySet
 
+# The list's usual view: what is neither ignored nor merged.
+OPEN = "open"
+OPEN_STATES = (TaskState.FOUND, TaskState.ACCEPTED)
 # A router may take a key for a task when (almost) every call under it is this task's.
 PURE = 0.98
 
 
 def tasks_of(agent: Agent, *, state: str = "", audience: str = "", text: str = "") -> QuerySet[Task]:
-    """Tasks, the largest first; merged ones are part of another and left out unless asked for."""
-    tasks = Task.objects.filter(agent=agent)
-    tasks = tasks.filter(state=state) if state else tasks.exclude(state=TaskState.MERGED)
+    """Tasks, the largest first. Merged ones are part of another and left out."""
+    tasks = Task.objects.filter(agent=agent).exclude(state=TaskState.MERGED)
+    if state:
+        tasks = tasks.filter(state__in=OPEN_STATES if state == OPEN else [state])
     if audience:
         tasks = tasks.filter(audience=audience)
     for word in text.split()[:8]:
@@ -91,20 +95,6 @@ def calls_waiting(agent: Agent) -> int:
     calls = recurring_calls(agent)
     done = DiscoveryRun.objects.filter(agent=agent, finished_at__isnull=False).order_by("-pk").first()
     return calls.filter(created_at__gt=done.created_at).count() if done else calls.count()
-
-
-def failed_share(task: Task) -> float | None:
-    sessions = task.figures.get("sessions")
-    return task.figures["failed_sessions"] / sessions if sessions else None
-
-
-def usable_calls(task: Task) -> int:
-    """Calls outside failed sessions: what a dataset can learn from, before it looks closer."""
-    return calls_of(task).exclude(session__outcome=Outcome.FAILURE).count()
-
-
-def assigned(agent: Agent) -> int:
-    return Assignment.objects.filter(task__agent=agent).count()
 
 
 def state_counts(agent: Agent) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Start a discovery run; name, accept, ignore, merge tasks. Each label is a conditional update with its event."""
+"""Start a discovery run; name, accept, ignore and merge tasks: a conditional update and its event each."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _figures(agent: Agent) -> dict[int, dict[str, Any]]:
             cost=Sum("span__cost"),
         )
     )
-    return {row["task"]: row for row in rows}
+    return {row["task"]: dict(row) for row in rows}
 
 
 def _routing_keys(agent: Agent) -> dict[int, dict[str, dict[str, int]]]:

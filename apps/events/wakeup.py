@@ -9,9 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 CHANNEL = "slmhub.events"
 
@@ -34,16 +39,11 @@ def _announce_by_redis() -> None:
         _redis().publish(CHANNEL, b"1")
 
 
-def _redis():  # type: ignore[no-untyped-def]
-    import redis
+@cache
+def _redis() -> Redis:
+    from redis import Redis
 
-    global _client
-    if _client is None:
-        _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1)
-    return _client
-
-
-_client = None
+    return Redis.from_url(settings.REDIS_URL, socket_timeout=1)
 
 
 def _announce_by_socket() -> None:

@@ -6,6 +6,8 @@ import contextlib
 import itertools
 import logging
 import os
+import socket
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,13 @@ from typing import Any
 from django.conf import settings
 
 from apps.accounts.models import Agent
-from apps.gateway.spool import records_after
+from apps.gateway.spool import records_after, spool_name
 from apps.traces.ingest import ingest
 from apps.traces.models import Source
 from slmhub.formats import MalformedError, Record, Reject, parse_row
 
 BATCH = 200
+FOREIGN_SILENCE_S = 24 * 3600
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +84,11 @@ def _store_offset(path: Path, offset: int) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Its writer has died or writes to a later file."""
-    _, pid, number = path.stem.split("-")
-    later = path.with_name(f"gateway-{pid}-{int(number) + 1:06d}.spool")
+    """Its writer has died or writes to a later file; of another host's writer only its silence can tell."""
+    prefix, pid, number, _ = path.name.split(".")
+    if prefix != spool_name(socket.gethostname(), 0, 0).split(".")[0]:
+        return time.time() - path.stat().st_mtime > FOREIGN_SILENCE_S
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(pid), 0)
-        return later.exists()
+        return path.with_name(f"{prefix}.{pid}.{int(number) + 1:06d}.spool").exists()
     return True

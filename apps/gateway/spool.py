@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -29,6 +30,11 @@ BIND = b"gateway spool"
 
 class SpoolFullError(Exception):
     """More calls are waiting for the disk than the spool may hold."""
+
+
+def spool_name(host: str, pid: int, number: int) -> str:
+    """One writer, one file: web processes of several hosts may share the folder."""
+    return f"gateway-{host.replace('.', '_')}.{pid}.{number:06d}.spool"
 
 
 def spool_key() -> bytes:
@@ -84,7 +90,7 @@ class SpoolWriter:
     def _open(self) -> Any:
         if self._file is None:
             self._number += 1
-            path = self.folder / f"gateway-{os.getpid()}-{self._number:06d}.spool"
+            path = self.folder / spool_name(socket.gethostname(), os.getpid(), self._number)
             self._file = path.open("ab")
         return self._file
 

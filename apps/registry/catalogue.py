@@ -235,7 +235,8 @@ HYMBA = (
         3.05,
         trainable=False,
         remarks="Not trainable here: its architecture is not part of transformers and would run code from "
-        "the model's own repository with special GPU kernels; its card also limits generation to batches of one.",
+        "the model's own repository with special GPU kernels; its card also limits generation to "
+        "batches of one.",
         source="arXiv 2411.13676, against Llama-3.2-3B",
         values={"average gain, points": 1.32, "throughput, ×": 3.49, "cache, × smaller": 11.67},
     ),

@@ -53,7 +53,7 @@ def set_teacher(
     output_price: float | None = None,
     actor: User | None = None,
 ) -> Teacher:
-    """The agent's only teacher. `key`: None keeps the stored one, "" forgets it. Prices: $ a million tokens."""
+    """The agent's only teacher. `key`: None keeps the stored one, "" forgets it. Prices: $/1M tokens."""
     address = checked_address(base_url)
     teacher = Teacher.objects.filter(agent=agent).first() or Teacher(agent=agent, workspace=agent.workspace)
     if key is None and teacher.sealed_key and not same_host(teacher.base_url, address):

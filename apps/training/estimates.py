@@ -54,6 +54,8 @@ def _speed(dataset: DatasetVersion, base: BaseModel) -> tuple[float, str]:
     last = runs.filter(specialist__isnull=False).order_by("-pk").first()
     measured = last.progress.get("tokens_per_s") if last else None
     if last and measured:
-        return float(measured), f"run {last.pk} of this model trained {measured:,.0f} tokens/s on this machine"
+        return float(
+            measured
+        ), f"run {last.pk} of this model trained {measured:,.0f} tokens/s on this machine"
     assumed = ASSUMED_FLOPS / (FLOPS_PER_WEIGHT * (base.parameters or UNKNOWN_PARAMETERS))
     return assumed, f"no run of this model yet; {assumed:,.0f} tokens/s assumed for one core"

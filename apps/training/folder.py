@@ -71,9 +71,13 @@ def verified_manifest(folder: Path) -> dict[str, Any]:
         files = {**manifest["files"], "adapter/adapter_model.safetensors": manifest["sha256"]}
         damaged = [name for name, digest in files.items() if sha256(folder / name) != digest]
     except (OSError, ValueError, KeyError) as error:
-        raise DamagedWeightsError("The trainer left no valid manifest.", hint="Start the run again.") from error
+        raise DamagedWeightsError(
+            "The trainer left no valid manifest.", hint="Start the run again."
+        ) from error
     if damaged:
-        raise DamagedWeightsError(f"The trained weights are damaged: {damaged[0]}.", hint="Start the run again.")
+        raise DamagedWeightsError(
+            f"The trained weights are damaged: {damaged[0]}.", hint="Start the run again."
+        )
     return manifest
 
 

@@ -26,7 +26,7 @@ class TrainingRun(Timestamped):
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="training_run")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     recipe = models.JSONField(default=dict)
-    # Last line of progress: step, total_steps, loss, eval_loss, tokens_per_s, eta_s.
+    # Last line of progress (step, total_steps, loss, tokens_per_s, eta_s…) with the last evaluation's figures.
     progress = models.JSONField(default=dict)
     manifest = models.JSONField(default=dict)
 

@@ -18,10 +18,15 @@ class Preset(models.TextChoices):
     THOROUGH = "thorough", "Thorough: twelve passes over the examples"
 
 
-LENGTHS: dict[Preset, dict[str, float]] = {Preset.QUICK: {"max_seconds": 120}, Preset.THOROUGH: {"epochs": 12}}
+LENGTHS: dict[Preset, dict[str, float]] = {
+    Preset.QUICK: {"max_seconds": 120},
+    Preset.THOROUGH: {"epochs": 12},
+}
 
 
-def recipe(base: BaseModel, preset: Preset = Preset.QUICK, changes: dict[str, Any] | None = None) -> dict[str, Any]:
+def recipe(
+    base: BaseModel, preset: Preset = Preset.QUICK, changes: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The complete recipe of the training library; of `changes` those that are not None win."""
     changed = {name: value for name, value in (changes or {}).items() if value is not None}
     length = {} if {"epochs", "max_seconds", "steps"} & changed.keys() else LENGTHS[preset]

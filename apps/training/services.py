@@ -73,7 +73,8 @@ def check(*, dataset: DatasetVersion, base: BaseModel) -> None:
     for split in (Split.TRAIN, Split.VALIDATION):
         if not dataset.examples.filter(split=split).exists():
             raise NotReadyError(
-                f"{dataset} has no {split.label.lower()} examples.", hint="Collect more calls and build it again."
+                f"{dataset} has no {split.label.lower()} examples.",
+                hint="Collect more calls and build it again.",
             )
     if not base.trainable:
         raise NotTrainableError(f"{base} cannot be trained here.", hint=base.remarks)
@@ -85,7 +86,10 @@ def _check_length(dataset: DatasetVersion, base: BaseModel) -> None:
     if not base.context:
         return
     texts = dataset.examples.filter(split=Split.TRAIN).values_list("prompt", "completion")
-    lengths = [len(f"{prompt}{completion}".encode()) / base.bytes_per_token for prompt, completion in texts.iterator()]
+    lengths = [
+        len(f"{prompt}{completion}".encode()) / base.bytes_per_token
+        for prompt, completion in texts.iterator()
+    ]
     too_long = sum(length > base.context for length in lengths)
     if too_long > TOO_LONG_SHARE * len(lengths):
         raise NotTrainableError(
@@ -95,7 +99,9 @@ def _check_length(dataset: DatasetVersion, base: BaseModel) -> None:
         )
 
 
-def make_specialist(*, context: JobContext, run: TrainingRun, manifest: dict[str, Any], folder: Path) -> Specialist:
+def make_specialist(
+    *, context: JobContext, run: TrainingRun, manifest: dict[str, Any], folder: Path
+) -> Specialist:
     """The specialist of a finished run, once, however often its job runs. Raises LeaseLostError."""
     with transaction.atomic():
         if not context.job.renew():
@@ -138,4 +144,9 @@ def tell(*, context: JobContext, run: TrainingRun, kind: EventType) -> None:
 
 
 def facts(run: TrainingRun) -> dict[str, Any]:
-    return {"run": run.pk, "dataset": run.dataset_id, "task": run.dataset.task_id, "name": str(run.dataset.task)}
+    return {
+        "run": run.pk,
+        "dataset": run.dataset_id,
+        "task": run.dataset.task_id,
+        "name": str(run.dataset.task),
+    }

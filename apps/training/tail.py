@@ -24,6 +24,7 @@ class ProgressTail:
         self._run = run
         self._path = path
         self._place: tuple[int, int] = (0, 0)
+        self._evaluated: dict[str, Any] = {}
 
     def read(self) -> None:
         """Takes over what was written since the last call. Raises LeaseLostError before a fenced write."""
@@ -60,9 +61,16 @@ class ProgressTail:
             for line in lines
         ]
         ProgressPoint.objects.bulk_create(
-            points, update_conflicts=True, unique_fields=["run", "step"], update_fields=list(FIGURES), batch_size=500
+            points,
+            update_conflicts=True,
+            unique_fields=["run", "step"],
+            update_fields=list(FIGURES),
+            batch_size=500,
         )
-        TrainingRun.objects.filter(pk=self._run.pk).update(progress=lines[-1])
+        for line in lines:
+            if line.get("eval_loss") is not None:
+                self._evaluated = {name: line.get(name) for name in ("eval_loss", "eval_exact")}
+        TrainingRun.objects.filter(pk=self._run.pk).update(progress={**lines[-1], **self._evaluated})
 
     def _publish(self, last: dict[str, Any]) -> None:
         publish(

@@ -1,5 +1,14 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.training import views
+
+app_name = "training"
+urlpatterns = [
+    path("", views.list_runs, name="list"),
+    path("new/<int:pk>", views.new_run, name="new"),
+    path("<int:pk>", views.show_run, name="detail"),
+    path("<int:pk>/cancel", views.cancel_run, name="cancel"),
+    path("<int:pk>/retry", views.retry_run, name="retry"),
+]

@@ -1,4 +1,4 @@
-"""Base models on this machine: where their weights are, what they hash to, how they load. Never the network."""
+"""Base models on this machine: where their weights are, what they hash to, how they load."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 STARTER = Path(__file__).parent / "starter" / "weights"
 
 
-class BaseModelMissing(Exception):
+class BaseModelMissingError(Exception):
     """The weights of a base model are not on this machine; the message names the command that fetches them."""
 
 
 def base_folder(base: str) -> Path:
-    """The folder with the weights of `base`, a path or a hub id. Raises BaseModelMissing."""
+    """The folder with the weights of `base`, a path or a hub id. Raises BaseModelMissingError."""
     folder = Path(base)
     if folder.is_absolute() or folder.exists():
         if not weight_files(folder):
             command = "make starter" if folder == STARTER else f"hf download … --local-dir {folder}"
-            raise BaseModelMissing(f"No *.safetensors in {folder}. Fetch the weights with: {command}")
+            raise BaseModelMissingError(f"No *.safetensors in {folder}. Fetch the weights with: {command}")
         return folder
     try:
         folder = Path(snapshot_download(base, local_files_only=True))
     except (LocalEntryNotFoundError, ValueError):
-        raise BaseModelMissing(_fetch(base)) from None
+        raise BaseModelMissingError(_fetch(base)) from None
     if not weight_files(folder):
-        raise BaseModelMissing(_fetch(base))
+        raise BaseModelMissingError(_fetch(base))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Prompts and completions to token ids, by the model's own chat template; special tokens in a text stay text."""
+"""Prompts and completions to token ids, by the model's chat template; special tokens in a text stay text."""
 
 from __future__ import annotations
 

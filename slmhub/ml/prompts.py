@@ -84,7 +84,7 @@ def render_completion(message: Message) -> str:
 
 
 def parse_completion(text: str, tools: Sequence[Tool] | None) -> dict[str, Any]:
-    """The assistant message in `text`: calls if it is JSON of calls to tools that are offered, else content."""
+    """The assistant message in `text`: calls if it is JSON of calls to offered tools, else content."""
     calls = _parsed_calls(text, {_tool_name(tool) for tool in tools or ()})
     if not calls:
         return {"role": "assistant", "content": text}
@@ -178,7 +178,7 @@ def _json_or_none(text: str) -> Any:
 
 def _parsed_calls(text: str, names: set[str]) -> list[dict[str, Any]]:
     value = _json_or_none(text) if text.lstrip()[:1] in ("{", "[") else None
-    calls = value if isinstance(value, list) else [value]
+    calls: list[Any] = value if isinstance(value, list) else [value]
     return calls if all(_is_call(call, names) for call in calls) else []
 
 

@@ -71,7 +71,7 @@ def _shifted(finding: Finding, offset: int) -> Finding:
 def _readable(text: str) -> str:
     """The text as detectors shall see it, all offsets kept.
 
-    Half a surrogate pair has no UTF-8, and an escaped line end (broken JSON, code) would glue its letter to the
+    Half a surrogate pair has no UTF-8; an escaped line end (broken JSON, code) would glue its letter to the
     word behind it.
     """
     if "\\" in text:

@@ -6,21 +6,25 @@ import json
 from collections.abc import Callable
 from random import Random
 
-FIRST = (
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST = words(
     "Anna Boris Carla David Elena Farid Greta Hugo Ines Jonas Karin Leon Maria Nadia Oscar Paula Quentin Rosa Stefan "
     "Tanja Umar Vera Walter Xenia Yusuf Zoe Albert Bianca Cedric Diana Emil Fatima Gustav Helena Igor Julia Kemal "
     "Laura Mehmet Nora"
-).split()
-LAST = (
+)
+LAST = words(
     "Abel Brandt Costa Dubois Eriksen Fischer Garcia Hansen Ivanov Jensen Keller Lopez Moreau Novak Olsen Petrov "
     "Quist Rossi Schmidt Torres Ullmann Vogel Weber Xu Young Zimmer Adler Becker Conti Duarte Engel Ferrari Graf "
     "Huber Ito Jansen Kovacs Lindgren Meyer Nowak"
-).split()
-CITIES = (
+)
+CITIES = words(
     "Aachen Bergen Cordoba Dresden Essen Faro Geneva Hamburg Izmir Jena Kassel Lisbon Malmo Nantes Oslo Porto Quito "
     "Riga Sofia Tallinn Utrecht Vienna Warsaw York Zurich Athens Basel Cologne Dublin Exeter Florence Ghent Helsinki "
     "Innsbruck Krakow Leipzig Madrid Naples Odense Prague"
-).split()
+)
 EXTRACT = (
     "{name} from {city} ordered {order} on {date} and paid {amount}.",
     "Order {order} ({date}): {name}, {city}, total {amount}",

@@ -17,8 +17,8 @@ from slmhub.ml.clustering.embedding import Vectors, normalised, thread_count
 
 NEIGHBOURS = 15
 EXACT_SEARCH_UP_TO = 60_000
-# The resolution is meant for about this many texts; fewer texts fall apart at it.
-RESOLUTION_TEXTS = 20_000
+# Below this many texts for each unit of resolution a graph falls apart into single phrases.
+TEXTS_A_RESOLUTION = 60
 WORDS_NEED_TEXTS = 200
 WORD_DIMENSIONS = 200
 
@@ -35,7 +35,7 @@ def with_words(vectors: Vectors, texts: Sequence[str], *, weight: float, seed: i
         return vectors
     if counts.shape[1] <= WORD_DIMENSIONS:
         return vectors
-    words = TruncatedSVD(WORD_DIMENSIONS, random_state=seed).fit_transform(counts)
+    words = TruncatedSVD(WORD_DIMENSIONS, n_iter=3, random_state=seed).fit_transform(counts)
     return normalised(np.hstack([vectors, weight * normalised(words)]))
 
 
@@ -75,7 +75,25 @@ def communities(vectors: Vectors, *, resolution: float, seed: int) -> Labels:
 
 
 def scaled_resolution(resolution: float, texts: int) -> float:
-    return min(resolution, max(1.0, resolution * (texts / RESOLUTION_TEXTS) ** 0.5))
+    return min(resolution, max(1.0, texts / TEXTS_A_RESOLUTION))
+
+
+def merged(vectors: Vectors, labels: Labels, *, same: float) -> Labels:
+    """Labels from 0 after joining, closest first, communities whose centroids have a cosine above `same`."""
+    sums = np.stack([vectors[labels == label].sum(axis=0) for label in range(labels.max() + 1)])
+    owner = np.arange(len(sums))
+    alive = list(range(len(sums)))
+    while len(alive) > 1:
+        centres = normalised(sums[alive])
+        similarities = centres @ centres.T
+        np.fill_diagonal(similarities, -1.0)
+        first, second = divmod(int(similarities.argmax()), len(alive))
+        if similarities[first, second] <= same:
+            break
+        kept, gone = alive[min(first, second)], alive.pop(max(first, second))
+        sums[kept] += sums[gone]
+        owner[owner == gone] = kept
+    return np.unique(owner[labels], return_inverse=True)[1].astype(np.int64)
 
 
 def centroids(vectors: Vectors, labels: Labels) -> Vectors:

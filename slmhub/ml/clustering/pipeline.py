@@ -19,6 +19,7 @@ from slmhub.ml.clustering.graph import (
     centroids,
     communities,
     membership,
+    merged,
     scaled_resolution,
     with_words,
 )
@@ -29,11 +30,12 @@ from slmhub.ml.clustering.splitting import is_closed_set, prompt_parts, topic_pa
 NONE = -1
 JOINED_PROBABILITY = 0.5
 # A text this far below the middle of its cluster, in spreads between the quartiles, belongs to none.
-FAR = 2.0
+FAR = 2.5
 ALWAYS_FAR = 0.25
+# A few busy intents fall into many communities, many sparse ones do not: merging makes up for it.
+SAME_INTENT = 0.75
 CELL_ON_MAP = 0.7
 CELL_DIMENSIONS = 24
-STAGES = 5
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def _text_parts(run: Run) -> list[Part]:
     vectors = with_words(run.vectors, run.texts, weight=options.tfidf, seed=options.seed)
     resolution = scaled_resolution(options.resolution, len(run.texts))
     found = communities(vectors, resolution=resolution, seed=options.seed)
+    found = merged(run.vectors, found, same=SAME_INTENT)
     similarities = vectors @ centroids(vectors, found).T
     own = similarities[np.arange(len(found)), found]
     kept = ~_far(own, found)

@@ -1,4 +1,4 @@
-"""`python -m slmhub.ml.starter --out DIR [--minutes N] [--seed 0]`: trains and writes the starter base model."""
+"""`python -m slmhub.ml.starter --out DIR [--minutes N] [--seed 0]`: trains the starter base model."""
 
 from __future__ import annotations
 

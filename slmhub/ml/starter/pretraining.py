@@ -83,7 +83,7 @@ def bucketed(sequences: list[Sequence], batch_tokens: int) -> list[Batch]:
 
 
 def target_logits(model: Qwen2ForCausalLM, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Logits and targets where a label counts, [targets, vocabulary] and [targets]; the mask [rows, length-1]."""
+    """Logits and targets where a label counts, [targets, vocabulary], [targets]; the mask [rows, length-1]."""
     ids, labels = batch
     hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
     targets = labels[:, 1:]
@@ -152,7 +152,8 @@ def _advance(progress: Pretraining, *, loss: float, tokens: int) -> None:
 
 def _optimizers(model: Qwen2ForCausalLM, recipe: StarterRecipe) -> list[torch.optim.Optimizer]:
     """Muon for the matrices, AdamW for embeddings, norms and biases."""
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and "embed" not in name else others).append(parameter)
     muon = torch.optim.Muon(

@@ -18,6 +18,7 @@ Skill = Callable[[Random, int], Pair]
 
 JOINTS = (" ", " ", " ", ", ", ", ", ". ", ": ", "; ", " - ", "\n", " and ")
 ENDS = ("", "", ".", "?", "!", "...", "\nthanks")
+VERBS = ("get", "find", "book", "make", "send", "set", "list", "stop", "change", "cancel", "move", "add")
 NUMERIC_KEYS = KINDS["count"].keys + KINDS["money"].keys
 
 
@@ -138,7 +139,7 @@ def copy(random: Random, level: int) -> Pair:
 
 def call_tool(random: Random, level: int) -> Pair:
     """One of some tools, named in the prompt, whose name the user's words spell."""
-    verbs = random.sample("get find book make send set list stop change cancel move add".split(), 3)
+    verbs = random.sample(VERBS, 3)
     tools = {
         f"{verb}_{word(random)}": random.sample(list(KINDS), random.randint(1, min(level, 4)))
         for verb in verbs

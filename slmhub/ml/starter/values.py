@@ -7,23 +7,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-ONSETS = (
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+ONSETS = _words(
     "b c d f g h j k l m n p q r s t v w x z bl br ch cl cr dr fl fr gl gr kl kr pl pr qu sc sh sk sl sm sp st "
     "str th tr tw wh"
-).split()
-VOWELS = "a e i o u y aa ae ai au ea ee ei ia ie io oa oe oo ou ue ui".split()
-CODAS = (
+)
+VOWELS = _words("a e i o u y aa ae ai au ea ee ei ia ie io oa oe oo ou ue ui")
+CODAS = _words(
     "b d ck ct ff ft g l ld ll lm lt m mb mp n nc nd ng nk nn nt p r rd rk rm rn rt s sh sk ss st t th tt tz x z "
     "son ton man ley ez ini ova ski ic"
-).split()
-COMMON_WORDS = (
+)
+COMMON_WORDS = _words(
     "the a an of to in on at for with and or but is was are be this that it please can could would you I we my our "
     "your need want have has get got send sent new old back now later today soon still again about into over by "
     "from order item box parcel bill price day week time team hello hi dear thanks thank regards store branch "
     "office paid bought sold ask call check note update status help problem issue question since before after "
     "there here which who when where how why not no yes very just also already never first last next open close "
     "small large red blue green black white left right page screen door light phone table chair paper water"
-).split()
+)
 
 
 def word(random: Random) -> str:
@@ -68,9 +72,7 @@ def digits(random: Random, least: int, most: int) -> str:
 
 def date(random: Random) -> str:
     year, month, day = random.randint(1990, 2039), random.randint(1, 12), random.randint(1, 28)
-    name = "January February March April May June July August September October November December".split()[
-        month - 1
-    ]
+    name = "January February March April May June July August September October November December"
     iso = f"{year}-{month:02d}-{day:02d}"
     forms = [iso, iso, iso, f"{day:02d}.{month:02d}.{year}", f"{month}/{day}/{year}", f"{day} {name}"]
     return random.choice([*forms, f"{name} {day}", f"{name[:3]} {day}, {year}"])
@@ -137,14 +139,10 @@ class Kind:
     clauses: tuple[str, ...]
 
 
-def _keys(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
 KINDS: dict[str, Kind] = {
     "person": Kind(
         person,
-        _keys("name customer buyer client person user contact guest full_name holder passenger owner"),
+        _words("name customer buyer client person user contact guest full_name holder passenger owner"),
         (
             "I am {v}",
             "this is {v}",
@@ -164,7 +162,7 @@ KINDS: dict[str, Kind] = {
     ),
     "place": Kind(
         place,
-        _keys("city place town location destination origin region from_city to"),
+        _words("city place town location destination origin region from_city to"),
         (
             "in {v}",
             "from {v}",
@@ -182,7 +180,7 @@ KINDS: dict[str, Kind] = {
     ),
     "code": Kind(
         code,
-        _keys("order code ref id ticket sku parcel item order_id reference number booking"),
+        _words("order code ref id ticket sku parcel item order_id reference number booking"),
         (
             "order {v}",
             "code {v}",
@@ -201,7 +199,7 @@ KINDS: dict[str, Kind] = {
     ),
     "date": Kind(
         date,
-        _keys("date day when due start end deadline"),
+        _words("date day when due start end deadline"),
         (
             "on {v}",
             "dated {v}",
@@ -215,11 +213,11 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     "time": Kind(
-        time_of_day, _keys("time at hour"), ("at {v}", "around {v}", "{v}", "before {v}", "from {v} on")
+        time_of_day, _words("time at hour"), ("at {v}", "around {v}", "{v}", "before {v}", "from {v} on")
     ),
     "money": Kind(
         money,
-        _keys("amount sum total price paid cost value budget"),
+        _words("amount sum total price paid cost value budget"),
         (
             "for {v}",
             "paid {v}",
@@ -235,21 +233,21 @@ KINDS: dict[str, Kind] = {
     ),
     "count": Kind(
         count,
-        _keys("count quantity qty people nights size"),
+        _words("count quantity qty people nights size"),
         ("{v} pieces", "{v} of them", "for {v} people", "x{v}", "{v} units", "quantity {v}"),
     ),
     "email": Kind(
         email,
-        _keys("email mail address e_mail"),
+        _words("email mail address e_mail"),
         ("mail {v}", "write to {v}", "via {v}", "<{v}>", "reach me at {v}", "{v}", "my address is {v}"),
     ),
     "phone": Kind(
-        phone, _keys("phone tel mobile"), ("call {v}", "tel {v}", "phone {v}", "ring me on {v}", "{v}")
+        phone, _words("phone tel mobile"), ("call {v}", "tel {v}", "phone {v}", "ring me on {v}", "{v}")
     ),
-    "token": Kind(token, _keys("token key text hash"), ("token {v}", "value {v}", "text {v}", "{v}")),
+    "token": Kind(token, _words("token key text hash"), ("token {v}", "value {v}", "text {v}", "{v}")),
     "surrogate": Kind(
         surrogate,
-        _keys("email name phone user account contact"),
+        _words("email name phone user account contact"),
         (
             "I am {v}",
             "{v} here",
@@ -264,7 +262,7 @@ KINDS: dict[str, Kind] = {
     ),
     "phrase": Kind(
         phrase,
-        _keys("product subject reason topic title issue"),
+        _words("product subject reason topic title issue"),
         (
             'called "{v}"',
             "about the {v}",

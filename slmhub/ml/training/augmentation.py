@@ -1,8 +1,8 @@
-"""Copy augmentation: values that an answer copies from its prompt are swapped, on both sides, for random ones.
+"""Copy augmentation: values that an answer copies from its prompt are swapped for random ones.
 
-A model that sees each name a few times learns the names; one that never sees a name twice has to copy. No
-knowledge of the task is needed: a string of the answer that also stands in the prompt is a copied value, unless
-it stands in so many answers that it is a label.
+The swap is made on both sides. A model that sees each name a few times learns the names; one that never sees a
+name twice has to copy. No knowledge of the task is needed: a string of the answer that also stands in the prompt
+is a copied value, unless it stands in so many answers that it is a label.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LABEL_SHARE = 0.05
 LONGEST_VALUE = 200
 SURROGATE = re.compile(r"\[[A-Z][A-Z_]*_\d+\]")
 LETTERS_OR_DIGITS = re.compile(r"[A-Za-z]+|[0-9]+")
-ONSETS = ["b", "c", "ch", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "sh", "st", "t", "tr", "v", "w", "z"]
+ONSETS = [*"bcdfghjklmnprstvwz", "ch", "sh", "st", "tr"]
 VOWELS = ["a", "e", "i", "o", "u", "y", "ai", "ea", "ee", "io", "oo", "ou"]
 ENDS = ["", "", "n", "r", "s", "l", "x", "ck", "nd", "ng", "th", "ez", "son"]
 
@@ -45,8 +45,8 @@ class CopyAugmentation:
         if not values:
             return example.prompt, example.completion
         swaps = {value: of_the_same_shape(value, random) for value in values}
-        longest_first = sorted(map(re.escape, values), key=len, reverse=True)
-        pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(longest_first)})(?![A-Za-z0-9])")
+        longest_first = "|".join(sorted(map(re.escape, values), key=len, reverse=True))
+        pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9])")
         prompt, completion = (
             pattern.sub(lambda match: swaps[match.group()], text) for text in (example.prompt, example.completion)
         )
@@ -110,7 +110,8 @@ def _run_of_the_same_shape(run: str, random: Random) -> str:
         letters = "".join(random.choices(string.ascii_lowercase, k=len(run)))
     else:
         syllables = random.randint(1, 3)
-        letters = "".join(random.choice(ONSETS) + random.choice(VOWELS) for _ in range(syllables)) + random.choice(ENDS)
+        letters = "".join(random.choice(ONSETS) + random.choice(VOWELS) for _ in range(syllables))
+        letters += random.choice(ENDS)
     if run.isupper():
         return letters.upper()
     return letters.capitalize() if run[0].isupper() else letters

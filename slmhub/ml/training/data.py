@@ -1,4 +1,4 @@
-"""The batches of a run, each determined by the seed and its place alone, so that a resumed run repeats them."""
+"""The batches of a run, each determined by the seed and its place alone: a resumed run repeats them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def encode(encoder: ChatEncoder, prompt: str, completion: str) -> Encoded:
 
 
 def within_length(examples: Sequence[Example], encoder: ChatEncoder, longest: int) -> list[Example]:
-    """Leaves out examples of more than `longest` tokens; raises InputError if that are more than a tenth."""
+    """Leaves out examples of more than `longest` tokens; InputError if that are more than a tenth."""
     lengths = [len(encode(encoder, one.prompt, one.completion).ids) for one in examples]
     fitting = [one for one, length in zip(examples, lengths, strict=True) if length <= longest]
     too_long = len(examples) - len(fitting)

@@ -19,7 +19,7 @@ import transformers
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from slmhub.ml.basemodel import (
-    BaseModelMissing,
+    BaseModelMissingError,
     base_folder,
     context_length,
     load_base,
@@ -88,7 +88,7 @@ def _prepare(spec: TrainingSpec) -> Prepared:
     train, validation = read_examples(spec.train), read_examples(spec.validation)
     try:
         folder = base_folder(spec.base)
-    except BaseModelMissing as error:
+    except BaseModelMissingError as error:
         raise InputError("base_missing", str(error)) from error
     model, tokenizer = load_base(folder)
     encoder = ChatEncoder(tokenizer)

@@ -28,7 +28,7 @@ LENGTHS = ("epochs", "steps", "max_seconds")
 
 
 class InputError(Exception):
-    """The SPEC or its files cannot be trained on; `kind` is stable for programs, the message is for people."""
+    """The SPEC or its files cannot be trained on; `kind` is for programs, the message for people."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class InputError(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; exactly one of `epochs`, `steps` and `max_seconds` says for how long (default: 360 steps).
+    """How to train; one of `epochs`, `steps` and `max_seconds` says for how long (default: 360 steps).
 
     `augment_copies` is the share of the examples whose copied values are swapped for random ones.
     """
@@ -77,7 +77,8 @@ class TrainingSpec:
 
     def fingerprint(self) -> str:
         """Equal for two SPECs that train the same thing in the same folder."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True, default=str).encode()).hexdigest()
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_spec(path: Path) -> TrainingSpec:

@@ -1,0 +1,103 @@
+"""The lines of the task list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from apps.accounts.models import Agent
+from apps.discovery.models import Task
+from apps.discovery.readiness import Readiness, readiness
+from apps.discovery.selectors import families, tasks_of
+
+MOST_ROWS = 300
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task with what was merged into it, as one line of the list."""
+
+    task: Task
+    family: Sequence[Task]
+
+    @property
+    def merged(self) -> Sequence[Task]:
+        return self.family[1:]
+
+    @cached_property
+    def size(self) -> int:
+        return sum(member.size for member in self.family)
+
+    @cached_property
+    def tokens(self) -> int:
+        return self._sum("input_tokens") + self._sum("output_tokens")
+
+    @property
+    def tokens_per_call(self) -> float | None:
+        return self.tokens / self.size if self.size and self.tokens else None
+
+    @property
+    def cohesion(self) -> float:
+        return self.task.cohesion or 0.0
+
+    @property
+    def cost(self) -> float | None:
+        known = [member.figures["cost"] for member in self.family if member.figures.get("cost") is not None]
+        return sum(known) if known else None
+
+    @property
+    def failed(self) -> float:
+        """Share of its sessions that failed."""
+        sessions = self._sum("sessions")
+        return self._sum("failed_sessions") / sessions if sessions else 0.0
+
+    @property
+    def latency_ms(self) -> float | None:
+        known = [
+            (m.size, m.figures["mean_latency_ms"]) for m in self.family if m.figures.get("mean_latency_ms")
+        ]
+        calls = sum(size for size, _ in known)
+        return sum(size * mean for size, mean in known) / calls if calls else None
+
+    @property
+    def simulated(self) -> bool:
+        return self._sum("simulated") > 0
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        return readiness(self.family)
+
+    def _sum(self, name: str) -> int:
+        return sum(member.figures.get(name) or 0 for member in self.family)
+
+
+ORDERS: dict[str, Callable[[TaskRow], float]] = {
+    "size": lambda row: row.size,
+    "tokens": lambda row: row.tokens,
+    "cohesion": lambda row: row.cohesion,
+    "failed": lambda row: row.failed,
+}
+
+
+@dataclass(frozen=True)
+class TaskList:
+    rows: list[TaskRow]
+    found: int
+    total_calls: int
+    largest: int
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.rows) < self.found
+
+
+def task_list(agent: Agent, *, state: str, audience: str, text: str, order: str) -> TaskList:
+    """The rows of the list in the wanted order; at most `MOST_ROWS`."""
+    tasks = list(tasks_of(agent, state=state, audience=audience, text=text))
+    members = families(tasks)
+    rows = [TaskRow(task, members[task.pk]) for task in tasks]
+    rows.sort(key=lambda row: (-ORDERS[order](row), row.task.pk))
+    total = sum(Task.objects.filter(agent=agent).values_list("size", flat=True))
+    largest = max((row.size for row in rows), default=0)
+    return TaskList(rows[:MOST_ROWS], len(rows), total, largest)

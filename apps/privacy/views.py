@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.accounts.models import User
+from apps.core.errors import HubError
+from apps.core.keyset import BadCursorError, paginate
+from apps.privacy import selectors, services
+from apps.privacy.forms import DecisionForm
+from apps.privacy.models import Decision, Finding
+
+
+@requires(Right.VIEW)
+@require_safe
+def findings(request: MemberRequest) -> HttpResponse:
+    try:
+        return render(request, "privacy/findings.html", _context(request))
+    except BadCursorError as error:
+        messages.warning(request, str(error))
+        return redirect("privacy:findings", request.workspace.slug)
+
+
+def _context(request: MemberRequest) -> dict[str, Any]:
+    chosen = {name: request.GET.get(name, "")[:60] for name in ("entity", "decision", "detector")}
+    page = paginate(
+        selectors.findings_of(request.workspace, chosen),
+        by="created_at",
+        cursor=request.GET.get("cursor", ""),
+        size=50,
+    )
+    rows, totals = selectors.figures(request.workspace)
+    return {
+        "page": page,
+        "contexts": selectors.in_context(page.rows),
+        "rows": rows,
+        "totals": totals,
+        "policy": selectors.policy(),
+        "chosen": chosen,
+        "decisions": Decision.choices,
+        "detectors": sorted({name for row in selectors.policy() for name in row.detectors}),
+        "filtered": any(chosen.values()),
+    }
+
+
+@requires(Right.REVIEW)
+@require_POST
+def decide(request: MemberRequest, pk: int) -> HttpResponse:
+    finding = get_object_or_404(Finding.objects.select_related("workspace"), workspace=request.workspace, pk=pk)
+    return _decide(request, [finding])
+
+
+@requires(Right.REVIEW)
+@require_POST
+def decide_many(request: MemberRequest) -> HttpResponse:
+    ids = [int(pk) for pk in request.POST.getlist("id") if pk.isdigit()]
+    chosen = Finding.objects.filter(workspace=request.workspace, pk__in=ids[: services.MOST_AT_ONCE + 1])
+    return _decide(request, list(chosen.select_related("workspace")))
+
+
+def _decide(request: MemberRequest, chosen: list[Finding]) -> HttpResponse:
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose whether the value is sensitive.")
+        return _back(request)
+    try:
+        changed = services.decide(
+            findings=chosen, decision=Decision(form.cleaned_data["decision"]), actor=cast(User, request.user)
+        )
+    except HubError as error:
+        messages.error(request, f"{error.message} {error.hint}".strip())
+        return _back(request)
+    word = Decision(form.cleaned_data["decision"]).label.lower()
+    messages.success(request, f"{changed} finding{'' if changed == 1 else 's'}: {word}." if changed else "Nothing to change.")
+    return _back(request)
+
+
+def _back(request: MemberRequest) -> HttpResponse:
+    """To the page that asked, when it is one of ours."""
+    wanted = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
+    return redirect(wanted if is_ours else reverse("privacy:findings", args=[request.workspace.slug]))
+
+
+@requires(Right.REVEAL)
+@require_POST
+def reveal(request: MemberRequest, pk: int) -> HttpResponse:
+    found = selectors.findings_of(request.workspace, {})
+    finding = get_object_or_404(found.select_related("workspace"), pk=pk)
+    value = services.reveal(finding=finding, actor=cast(User, request.user))
+    context = {"context": selectors.in_context([finding])[0], "value": value}
+    response = render(request, "privacy/revealed.html", context)
+    response.headers["Cache-Control"] = "no-store"
+    return response

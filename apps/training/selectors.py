@@ -1,0 +1,122 @@
+"""Reading training runs: their lists, curves and what may be done with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.accounts.models import Agent
+from apps.datasets.models import DatasetVersion, Split
+from apps.jobs.models import JobLine, State
+from apps.registry.models import BaseModel
+from apps.training import recipes
+from apps.training.estimates import Estimate, estimate
+from apps.training.models import ProgressPoint, Specialist, TrainingRun
+from slmhub.ml.evaluation import rows_needed
+
+POINTS_SHOWN = 500
+LOG_LINES = 60
+# Before anything is measured: the two models disagree on one call in twenty.
+ASSUMED_DISCORDANCE = 0.05
+COMMON_MARGIN = 0.05
+
+
+def runs_of(agent: Agent) -> QuerySet[TrainingRun]:
+    related = ("dataset__task", "base", "job", "started_by", "specialist")
+    return TrainingRun.objects.filter(agent=agent).select_related(*related)
+
+
+def specialist_of(run: TrainingRun) -> Specialist | None:
+    return Specialist.objects.filter(run=run).first()
+
+
+def log_of(run: TrainingRun) -> list[JobLine]:
+    newest = JobLine.objects.filter(job=run.job_id).order_by("-pk")[:LOG_LINES] if run.job_id else []
+    return list(newest)[::-1]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the page says about a run now. `may_retry` continues from the last checkpoint, if there is one."""
+
+    state: State
+    label: str
+    is_over: bool
+    may_retry: bool
+    step: int
+    total: int
+    eta_s: float | None
+    loss: float | None
+    validation_loss: float | None
+    validation_exact: float | None
+    tokens_per_s: float | None
+    seconds: float | None
+
+
+def status_of(run: TrainingRun) -> Status:
+    state = State(run.job.state) if run.job else State.FAILED
+    progress = run.progress
+    return Status(
+        state=state,
+        label=state.label,
+        is_over=run.job is None or run.job.is_over,
+        may_retry=run.job is not None and state in {State.FAILED, State.CANCELLED},
+        step=progress.get("step", 0),
+        total=progress.get("total_steps", 0),
+        eta_s=progress.get("eta_s") if state == State.RUNNING else None,
+        loss=run.manifest.get("final_loss", progress.get("loss")),
+        validation_loss=run.manifest.get("validation_loss", progress.get("eval_loss")),
+        validation_exact=run.manifest.get("validation_exact", progress.get("eval_exact")),
+        tokens_per_s=progress.get("tokens_per_s"),
+        seconds=run.manifest.get("seconds", progress.get("elapsed_s")),
+    )
+
+
+def loss_figure(run: TrainingRun) -> dict[str, Any]:
+    """A plotly figure of training and validation loss; long curves are thinned evenly."""
+    points = list(ProgressPoint.objects.filter(run=run).order_by("step"))
+    train = thinned([point for point in points if point.loss is not None])
+    held = [point for point in points if point.eval_loss is not None]
+    return {
+        "data": [
+            {
+                "x": [point.step for point in train],
+                "y": [point.loss for point in train],
+                "name": "training",
+                "mode": "lines",
+            },
+            {
+                "x": [point.step for point in held],
+                "y": [point.eval_loss for point in held],
+                "name": "validation",
+                "mode": "lines+markers",
+            },
+        ],
+        "layout": {
+            "xaxis": {"title": {"text": "step"}, "rangemode": "tozero"},
+            "yaxis": {"title": {"text": "loss"}, "rangemode": "tozero"},
+        },
+    }
+
+
+def thinned(points: list[ProgressPoint]) -> list[ProgressPoint]:
+    stride = -(-len(points) // POINTS_SHOWN) or 1
+    return points[:-1:stride] + points[-1:] if points else []
+
+
+def split_counts(dataset: DatasetVersion) -> dict[str, int]:
+    return {split.value: dataset.examples.filter(split=split).count() for split in Split}
+
+
+def gate_rows() -> int:
+    """Held-out rows that a gate at the common margin usually needs."""
+    return rows_needed(margin=COMMON_MARGIN, discordance=ASSUMED_DISCORDANCE)
+
+
+def estimates(dataset: DatasetVersion, base: BaseModel) -> list[tuple[recipes.Preset, Estimate]]:
+    return [
+        (preset, estimate(dataset=dataset, base=base, recipe=recipes.recipe(base, preset)))
+        for preset in recipes.Preset
+    ]

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.core.errors import HubError
+from apps.core.keyset import BadCursorError, paginate
+from apps.datasets.models import DatasetVersion
+from apps.jobs import services as jobs
+from apps.registry.models import BaseModel, LicenceClass
+from apps.registry.selectors import trainable_bases
+from apps.training import selectors, services
+from apps.training.forms import RecipeForm
+from apps.training.models import TrainingRun
+
+
+@requires(Right.VIEW)
+@require_safe
+def list_runs(request: MemberRequest) -> HttpResponse:
+    try:
+        page = paginate(
+            selectors.runs_of(request.agent), by="created_at", cursor=request.GET.get("cursor", "")
+        )
+    except BadCursorError:
+        return redirect("training:list", request.workspace.slug, request.agent.slug)
+    rows = [(run, selectors.status_of(run)) for run in page]
+    return render(request, "training/list.html", {"page": page, "rows": rows})
+
+
+@requires(Right.BUILD)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_run(request: MemberRequest, pk: int) -> HttpResponse:
+    dataset = get_object_or_404(
+        DatasetVersion.objects.select_related("agent", "task"), agent=request.agent, pk=pk
+    )
+    bases = trainable_bases()
+    if request.method != "POST":
+        return _new_page(request, dataset, bases, RecipeForm(bases=bases, initial=request.GET.dict()))
+    form = RecipeForm(request.POST, bases=bases)
+    if not form.is_valid():
+        return _new_page(request, dataset, bases, form, status=422)
+    try:
+        run = services.start(
+            dataset=dataset, base=form.chosen_base, actor=request.membership.user, recipe=form.recipe()
+        )
+    except HubError as error:
+        form.add_error(None, f"{error.message} {error.hint}")
+        return _new_page(request, dataset, bases, form, status=error.status)
+    messages.success(request, "Training is queued.")
+    return redirect("training:detail", request.workspace.slug, request.agent.slug, run.pk)
+
+
+def _new_page(
+    request: MemberRequest,
+    dataset: DatasetVersion,
+    bases: list[BaseModel],
+    form: RecipeForm,
+    status: int = 200,
+) -> HttpResponse:
+    wanted = form["base"].value()
+    base = next((base for base in bases if str(base.pk) == str(wanted)), bases[0] if bases else None)
+    counts = selectors.split_counts(dataset)
+    context = {
+        "dataset": dataset,
+        "form": form,
+        "base": base,
+        "counts": counts,
+        "problem": _problem(dataset, base),
+        "research_only": base is not None and base.licence_class == LicenceClass.RESEARCH,
+        "estimates": selectors.estimates(dataset, base) if base else [],
+        "gate_rows": selectors.gate_rows(),
+        "margin": selectors.COMMON_MARGIN,
+    }
+    return render(request, "training/new.html", context, status=status)
+
+
+def _problem(dataset: DatasetVersion, base: BaseModel | None) -> HubError | None:
+    """Why a run could not start, said before the button is pressed."""
+    if base is None:
+        return HubError("No base model's weights are on this machine.", hint="See Models for the command.")
+    try:
+        services.check(dataset=dataset, base=base)
+    except HubError as error:
+        return error
+    return None
+
+
+@requires(Right.VIEW)
+@require_safe
+def show_run(request: MemberRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(selectors.runs_of(request.agent), pk=pk)
+    return render(request, "training/detail.html", _run_context(run))
+
+
+def _run_context(run: TrainingRun) -> dict[str, Any]:
+    return {
+        "run": run,
+        "status": selectors.status_of(run),
+        "figure": selectors.loss_figure(run),
+        "log": selectors.log_of(run),
+        "specialist": selectors.specialist_of(run),
+    }
+
+
+@requires(Right.BUILD)
+@require_POST
+def cancel_run(request: MemberRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(TrainingRun, agent=request.agent, pk=pk, job__isnull=False)
+    return _move(request, run, jobs.cancel, "The run is being stopped. Its last checkpoint is kept.")
+
+
+@requires(Right.BUILD)
+@require_POST
+def retry_run(request: MemberRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(TrainingRun, agent=request.agent, pk=pk, job__isnull=False)
+    return _move(request, run, jobs.retry, "The run is queued again and goes on from its last checkpoint.")
+
+
+def _move(request: MemberRequest, run: TrainingRun, service: Any, words: str) -> HttpResponse:
+    try:
+        service(job=run.job, actor=request.membership.user)
+        messages.success(request, words)
+    except HubError as error:
+        messages.error(request, error.message)
+    return redirect("training:detail", request.workspace.slug, request.agent.slug, run.pk)

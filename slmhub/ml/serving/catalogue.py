@@ -1,0 +1,107 @@
+"""Which models may be served: one folder with a manifest per served name. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from slmhub.ml.prompts import NOTHING_STATIC, StaticPrompt
+
+SERVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
+MANIFEST = "manifest.json"
+
+
+class ModelKind(StrEnum):
+    SPECIALIST = "specialist"
+    BASE = "base"
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One model: where its weights are, what they must hash to, what its prompts leave out."""
+
+    name: str
+    kind: ModelKind
+    path: str
+    base: str | None = None
+    sha256: str | None = None
+    base_sha256: str | None = None
+    static_prompt: StaticPrompt = NOTHING_STATIC
+    created: int = 0
+
+
+class UnknownModelError(Exception):
+    """No model of this name is served."""
+
+
+class BadManifestError(Exception):
+    """The manifest of a served model cannot be read."""
+
+
+class Catalogue:
+    """Reads the folder anew for each request, so that a model may come or go while the server runs."""
+
+    def __init__(self, folder: Path, bases: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._bases = {name: ServedModel(name, ModelKind.BASE, path) for name, path in bases.items()}
+        self._read: dict[str, tuple[int, ServedModel]] = {}
+
+    def find(self, name: str) -> ServedModel:
+        """Raises UnknownModelError, BadManifestError."""
+        if name in self._bases:
+            return self._bases[name]
+        if not SERVED_NAME.fullmatch(name):
+            raise UnknownModelError(name)
+        path = self._folder / name / MANIFEST
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError:
+            raise UnknownModelError(name) from None
+        known = self._read.get(name)
+        if known is None or known[0] != changed:
+            known = self._read[name] = (changed, read_manifest(name, path))
+        return known[1]
+
+    def all(self) -> list[ServedModel]:
+        """Every model whose manifest can be read, by name."""
+        models = dict(self._bases)
+        for path in sorted(self._folder.glob(f"*/{MANIFEST}")):
+            try:
+                models[path.parent.name] = self.find(path.parent.name)
+            except (UnknownModelError, BadManifestError):
+                continue
+        return [models[name] for name in sorted(models)]
+
+
+def read_manifest(name: str, path: Path) -> ServedModel:
+    """Raises BadManifestError."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kind = ModelKind(raw["kind"])
+        model = ServedModel(
+            name=name,
+            kind=kind,
+            path=str(_resolved(path.parent, raw["path"], kind)),
+            base=raw.get("base"),
+            sha256=raw.get("sha256"),
+            base_sha256=raw.get("base_sha256"),
+            static_prompt=StaticPrompt.from_json(raw.get("static_prompt")),
+            created=int(path.stat().st_mtime),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadManifestError(f"The manifest of {name} cannot be read: {error!r}") from error
+    if kind is ModelKind.SPECIALIST and not (model.base and model.sha256):
+        raise BadManifestError(f"The manifest of {name} lacks base or sha256.")
+    return model
+
+
+def _resolved(folder: Path, path: str, kind: ModelKind) -> Path | str:
+    """A specialist's path, and a base's that begins with a dot, count from the manifest's folder."""
+    if kind is ModelKind.SPECIALIST or path.startswith("."):
+        return folder / path
+    return path

@@ -1,0 +1,71 @@
+"""Loads a served model after checking that its weights are the ones that were approved."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+
+from slmhub.ml.basemodel import base_folder, context_length, load_base, sha256_of_weights
+from slmhub.ml.encoding import ChatEncoder
+from slmhub.ml.serving.catalogue import ModelKind, ServedModel
+
+
+class CorruptModelError(Exception):
+    """The weights on disk are not the ones that the manifest names."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    served: ServedModel
+    model: Any
+    encoder: ChatEncoder
+    context: int
+    sha256: str
+
+
+class LoadedModels:
+    """The most recently used models, at most `most` of them in memory."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
+
+    def get(self, served: ServedModel) -> LoadedModel:
+        """Raises CorruptModelError, BaseModelMissingError."""
+        loaded = self._loaded.get(served.name)
+        if loaded is None or loaded.served != served:
+            loaded = self._loaded[served.name] = load(served)
+        self._loaded.move_to_end(served.name)
+        while len(self._loaded) > self._most:
+            self._loaded.popitem(last=False)
+        return loaded
+
+    def names(self) -> list[str]:
+        return list(self._loaded)
+
+
+def load(served: ServedModel) -> LoadedModel:
+    """Base weights, with the adapter merged in for a specialist. Raises CorruptModelError, BaseModelMissingError."""
+    if served.kind is ModelKind.BASE:
+        folder = base_folder(served.path)
+        sha256 = _checked(folder, served.sha256, served.name)
+        model, tokenizer = load_base(folder)
+    else:
+        folder = base_folder(served.base or "")
+        _checked(folder, served.base_sha256, f"the base of {served.name}")
+        sha256 = _checked(Path(served.path), served.sha256, served.name)
+        base, tokenizer = load_base(folder)
+        model = PeftModel.from_pretrained(base, served.path, use_safetensors=True).merge_and_unload()
+    model.eval()
+    return LoadedModel(served, model, ChatEncoder(tokenizer), context_length(model), sha256)
+
+
+def _checked(folder: Path, expected: str | None, name: str) -> str:
+    found = sha256_of_weights(folder)
+    if expected and found != expected:
+        raise CorruptModelError(f"The weights of {name} hash to {found[:12]}…, expected {expected[:12]}…")
+    return found
