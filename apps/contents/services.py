@@ -32,8 +32,8 @@ def stored(workspace: Workspace, digests: Sequence[bytes]) -> dict[bytes, int]:
 
 def store(*, workspace: Workspace, contents: Sequence[Content]) -> list[Content]:
     """Inserts what is not there yet and returns just that, with ids. Call `one_writer` first."""
-    known = stored(workspace, [content.digest for content in contents])
-    fresh = [content for content in contents if content.digest not in known]
+    known = stored(workspace, [bytes(content.digest) for content in contents])
+    fresh = [content for content in contents if bytes(content.digest) not in known]
     return Content.objects.bulk_create(fresh, batch_size=CHUNK)
 
 

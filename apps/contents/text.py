@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.signature import text_of as content_text
-
 from apps.contents.models import ContentKind
+from slmhub.formats.signature import text_of as content_text
 
 
 def text_of(kind: ContentKind, body: Any) -> str:

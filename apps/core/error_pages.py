@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from apps.core.errors import error_body
+from apps.core.errors import HubError, error_body
 
 PROGRAM_PATHS = ("/api/", "/v1/")
 log = logging.getLogger(__name__)
@@ -28,12 +28,20 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "errors/404.html", status=404)
 
 
+def refused(request: HttpRequest, error: HubError) -> HttpResponse:
+    if _is_program(request):
+        return JsonResponse(error_body(type(error).__name__, error.message, error.hint), status=error.status)
+    return render(request, "errors/refused.html", {"error": error}, status=error.status)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Neither database nor context processors are asked: they may be what broke."""
     error_id = secrets.token_hex(4)
     log.error("error %s at %s %s", error_id, request.method, request.path)
     if _is_program(request):
-        return JsonResponse(error_body("ServerError", f"Something broke here; the log has it as {error_id}."), status=500)
+        return JsonResponse(
+            error_body("ServerError", f"Something broke here; the log has it as {error_id}."), status=500
+        )
     return HttpResponse(render_to_string("errors/500.html", {"error_id": error_id}), status=500)
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar, cast
 
 import orjson
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q, QuerySet
+
+from apps.core.errors import HubError
 
 Row = TypeVar("Row", bound=models.Model)
 
 
-class BadCursorError(ValueError):
+class BadCursorError(HubError):
     """The cursor in the address was not made by this page."""
+
+    def __init__(self) -> None:
+        super().__init__("This page link is damaged.", hint="Open the list again.")
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ def paginate(rows: QuerySet[Row], *, by: str, cursor: str = "", size: int = 50) 
 
     `cursor` is `""` for the first page or a value of `Page.older` / `Page.newer`.
     """
-    backwards, after = _decode(cursor) if cursor else (False, None)
+    backwards, after = _decode(cursor, rows.model, by) if cursor else (False, None)
     ordered = rows.order_by(by, "pk") if backwards else rows.order_by(f"-{by}", "-pk")
     if after is not None:
         ordered = ordered.filter(_beyond(by, after, backwards=backwards))
@@ -67,11 +74,27 @@ def _encode(row: models.Model, by: str, *, backwards: bool) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([backwards, stamp, row.pk])).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[bool, tuple[Any, int]]:
+def _decode(cursor: str, model: type[models.Model], by: str) -> tuple[bool, tuple[Any, int]]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         backwards, stamp, pk = orjson.loads(base64.urlsafe_b64decode(padded))
-        value = datetime.fromisoformat(stamp) if isinstance(stamp, str) and "T" in stamp else stamp
+        value = cast("models.Field[Any, Any]", model._meta.get_field(by)).to_python(stamp)
+        if value is None:
+            raise BadCursorError
+        if isinstance(value, datetime):
+            value = value.astimezone(UTC)
         return bool(backwards), (value, int(pk))
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise BadCursorError("This page link is damaged; open the list again.") from error
+    except (ValueError, TypeError, OverflowError, binascii.Error, ValidationError):
+        raise BadCursorError from None
+
+
+def in_chunks(rows: QuerySet[Row], size: int) -> Iterator[list[Row]]:
+    """All rows in the order of their keys, one query a chunk.
+
+    Unlike `iterator()` it leaves no cursor open: on SQLite a transaction that begins while one is open fails
+    at once when another connection has written meanwhile.
+    """
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:size]):
+        yield chunk
+        last = chunk[-1].pk

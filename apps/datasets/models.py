@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from apps.accounts.models import Agent
+from apps.core.errors import ConflictError
 from apps.core.models import Timestamped
 from apps.discovery.models import Task
-from apps.jobs.models import Job
+from apps.jobs.models import Job, State
 from apps.traces.models import Span
 
 
@@ -19,8 +22,24 @@ class Split(models.TextChoices):
     TEST = "test", "Test"
 
 
+class FrozenError(ConflictError):
+    """A frozen dataset never changes; build a new version."""
+
+    def __init__(self) -> None:
+        super().__init__("A frozen dataset never changes.", hint="Build a new version of it.")
+
+
+class Progress(models.TextChoices):
+    """Where a version stands, from its job and whether it is frozen."""
+
+    FROZEN = "ready", "Frozen"
+    BUILDING = "running", "Building"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
 class DatasetVersion(Timestamped):
-    """Building until its job ends, then frozen: `frozen_at` and `digest` are set together and never change."""
+    """Building until its job ends, then frozen: `frozen_at` and `digest` are set together, once."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="dataset_versions")
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dataset_versions")
@@ -50,6 +69,22 @@ class DatasetVersion(Timestamped):
     def __str__(self) -> str:
         return f"{self.task} v{self.number}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk and DatasetVersion.objects.filter(pk=self.pk, frozen_at__isnull=False).exists():
+            raise FrozenError
+        super().save(*args, **kwargs)
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.frozen_at is not None
+
+    @property
+    def progress(self) -> Progress:
+        if self.is_frozen:
+            return Progress.FROZEN
+        ended = {State.FAILED: Progress.FAILED, State.CANCELLED: Progress.CANCELLED}
+        return ended.get(State(self.job.state), Progress.BUILDING) if self.job else Progress.FAILED
+
 
 class Example(models.Model):
     """One call as the model will see it: the pruned prompt and the completion to learn."""
@@ -67,5 +102,17 @@ class Example(models.Model):
     completion = models.TextField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["dataset", "position"], name="one_example_per_position")]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "position"], name="one_example_per_position")
+        ]
         indexes = [models.Index(fields=["dataset", "split", "position"], name="example_by_split")]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.dataset.is_frozen:
+            raise FrozenError
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        if self.dataset.is_frozen:
+            raise FrozenError
+        return super().delete(*args, **kwargs)

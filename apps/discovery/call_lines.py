@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import xxhash
 
 from apps.accounts.models import Agent
 from apps.contents.models import Content
+from apps.core.keyset import in_chunks
 from apps.traces.models import Span, SpanQuerySet, Status
 from slmhub.formats import signature
 from slmhub.ml.clustering.cells import cell_key
@@ -41,9 +41,7 @@ def write_lines(agent: Agent, path: Path, on_progress: Callable[[int], None]) ->
 
 def _chunks(calls: SpanQuerySet) -> Iterator[list[Span]]:
     fields = ("pk", "message_ids", "tools_id", "output_id", "previous", "action", "audience")
-    rows = iter(calls.only(*fields).order_by("pk").iterator(chunk_size=CHUNK))
-    while chunk := list(islice(rows, CHUNK)):
-        yield chunk
+    return in_chunks(calls.only(*fields), CHUNK)
 
 
 def _contents_of(calls: Iterable[Span]) -> dict[int, Content]:

@@ -52,7 +52,8 @@ def _points(agent: Agent) -> tuple[list[dict[str, Any]], int]:
     step = -(-total // MOST_POINTS)
     if step > 1:
         placed = placed.annotate(turn=Mod(F("pk"), step)).filter(turn=0)
-    return list(placed.values("x", "y", "task_id", "span_id", "span__input_preview")[:MOST_POINTS]), total
+    rows = placed.values("x", "y", "task_id", "span_id", "span__input_preview")[:MOST_POINTS]
+    return [dict(row) for row in rows], total
 
 
 def _trace(task: Task, rows: Sequence[dict[str, Any]], link: Link, rank: int | None) -> dict[str, Any]:

@@ -32,6 +32,14 @@ class FilterForm(forms.Form):
     )
     q = forms.CharField(max_length=100, required=False)
 
+    def selects(self, chosen: dict[str, str]) -> list[dict[str, object]]:
+        """What the page draws: label, name, choices and the chosen value of each select."""
+        labels = {"state": "State", "audience": "Read by", "order": "Order"}
+        return [
+            {"label": label, "name": name, "choices": self.fields[name].choices, "chosen": chosen[name]}  # type: ignore[attr-defined]
+            for name, label in labels.items()
+        ]
+
     def chosen(self) -> dict[str, str]:
         self.is_valid()
         given = self.cleaned_data

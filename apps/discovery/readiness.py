@@ -94,7 +94,7 @@ def _routable(routable: int, size: int) -> Check:
         return Check(True, f"The gateway can tell {share:.0%} of these calls from all others beforehand.")
     return Check(
         False,
-        "Other tasks start from the same prompt and step, so the gateway cannot tell these calls apart beforehand.",
+        "Other tasks start from the same prompt and step, so the gateway cannot tell their calls apart.",
     )
 
 

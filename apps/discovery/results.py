@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from apps.discovery.titles import readable
 from slmhub.ml.clustering.cells import parse_cell
 
 NONE = -1
@@ -62,18 +63,20 @@ def read_places(path: Path) -> Iterator[Place]:
 
 
 def read_clusters(summary: Mapping[str, Any]) -> list[Cluster]:
+    rows = summary["clusters"]
+    titles = readable([parse_cell(row["cell"]) for row in rows], [row["title"] for row in rows])
     return [
         Cluster(
             number=row["cluster"],
             size=row["size"],
             cell=row["cell"],
-            title=row["title"][:200],
+            title=title[:200],
             subtitle=row["subtitle"][:300],
             keywords=row["keywords"],
             exemplars=[int(one) for one in row["exemplars"]],
             cohesion=row["cohesion"],
         )
-        for row in summary["clusters"]
+        for row, title in zip(rows, titles, strict=True)
     ]
 
 

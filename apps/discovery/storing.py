@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Avg, Count, F, Q, Sum
+from django.db.models import Avg, Count, Q, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -100,7 +100,9 @@ def _measure(agent: Agent, tasks: Sequence[Task]) -> None:
         row = figures.get(task.pk, {})
         task.size = row.get("calls", 0)
         task.audience = _audience(task, row)
-        task.figures = {name: value for name, value in row.items() if name not in ("task", "answer_length")}
+        task.figures = {
+            name: value for name, value in row.items() if name not in ("task_id", "answer_length")
+        }
         task.routing_keys = keys.get(task.pk, {})
     Task.objects.bulk_update(tasks, ["size", "audience", "figures", "routing_keys"], batch_size=200)
 
@@ -119,7 +121,7 @@ def _audience(task: Task, row: dict[str, Any]) -> Audience:
 def _figures(agent: Agent) -> dict[int, dict[str, Any]]:
     rows = (
         Assignment.objects.filter(task__agent=agent)
-        .values(task=F("task_id"))
+        .values("task_id")
         .annotate(
             calls=Count("pk"),
             machine=Count("pk", filter=Q(span__audience=Audience.MACHINE)),
@@ -136,7 +138,7 @@ def _figures(agent: Agent) -> dict[int, dict[str, Any]]:
             cost=Sum("span__cost"),
         )
     )
-    return {row["task"]: dict(row) for row in rows}
+    return {row["task_id"]: dict(row) for row in rows}
 
 
 def _routing_keys(agent: Agent) -> dict[int, dict[str, dict[str, int]]]:

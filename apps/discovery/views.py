@@ -38,7 +38,7 @@ def _list_page(request: MemberRequest, refusal: HubError | None = None) -> HttpR
     context = {
         **_run_context(request),
         "chosen": chosen,
-        "form": form,
+        "filters": form.selects(chosen),
         "tasks": task_list(request.agent, **chosen),
         "refusal": refusal,
     }
@@ -73,8 +73,10 @@ def show_map(request: MemberRequest) -> HttpResponse:
 
 def _link_to_calls(request: MemberRequest) -> Callable[[int], str]:
     # One reverse for thousands of points.
-    pattern = reverse("traces:call", args=[request.workspace.slug, request.agent.slug, 0])
-    return lambda pk: pattern.replace("/0/", f"/{pk}/")
+    start, _, end = reverse("traces:call", args=[request.workspace.slug, request.agent.slug, 0]).rpartition(
+        "0"
+    )
+    return lambda pk: f"{start}{pk}{end}"
 
 
 @requires(Right.VIEW)

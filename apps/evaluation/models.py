@@ -52,8 +52,12 @@ class Answer(models.Model):
     error = models.CharField(max_length=300, blank=True)
     correct = models.BooleanField(null=True)
     latency_ms = models.FloatField(null=True)
+    confidence = models.FloatField(null=True, help_text="least probable token, where the server tells it")
+    recorded = models.BooleanField(default=False, help_text="taken from the traces instead of being asked")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["run", "example", "system"], name="one_answer_per_system_and_example")
+            models.UniqueConstraint(
+                fields=["run", "example", "system"], name="one_answer_per_system_and_example"
+            )
         ]

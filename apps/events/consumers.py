@@ -7,7 +7,7 @@ import contextlib
 from typing import Any
 from urllib.parse import parse_qs
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from apps.accounts.models import Membership
@@ -16,6 +16,7 @@ from apps.events.models import Sequence
 
 CLOSE_STRANGER = 4404
 CLOSE_TOO_SLOW = 4408
+LONGEST_NUMBER = 18  # digits of a 64-bit number
 
 
 class EventsConsumer(AsyncWebsocketConsumer):
@@ -23,7 +24,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
     sender: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        found = await sync_to_async(self._workspace_and_last)()
+        found = await database_sync_to_async(self._workspace_and_last)()
         # Accepting first lets the browser read the close code.
         await self.accept()
         if found is None:
@@ -39,7 +40,8 @@ class EventsConsumer(AsyncWebsocketConsumer):
             registry().remove(self.subscriber)
         if self.sender is not None:
             self.sender.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            # The socket may have gone while a message was on its way.
+            with contextlib.suppress(asyncio.CancelledError, OSError):
                 await self.sender
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -51,12 +53,16 @@ class EventsConsumer(AsyncWebsocketConsumer):
         membership = Membership.objects.filter(user_id=user.pk, workspace__slug=slug).first()
         if membership is None:
             return None
-        last = Sequence.objects.filter(workspace_id=membership.workspace_id).values_list("last", flat=True).first()
+        last = (
+            Sequence.objects.filter(workspace_id=membership.workspace_id)
+            .values_list("last", flat=True)
+            .first()
+        )
         return membership.workspace_id, last or 0
 
     def _after(self, last: int) -> int:
         given = parse_qs(self.scope["query_string"].decode("latin-1")).get("after", [""])[0]
-        return min(int(given), last) if given.isdigit() else last
+        return min(int(given), last) if given.isdecimal() and len(given) <= LONGEST_NUMBER else last
 
     async def _send_all(self, subscriber: Subscriber) -> None:
         while True:

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from apps.events.models import Event
-from apps.events.wakeup import CHANNEL, sockets_dir
+from apps.events.wakeup import CHANNEL, short_address, sockets_dir
 
 POLL_S = 1.0
 BATCH = 500
@@ -106,7 +106,8 @@ class Registry:
         path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-            receiver.bind(str(path))
+            with short_address(path) as address:
+                receiver.bind(address)
             receiver.setblocking(False)
             try:
                 while True:

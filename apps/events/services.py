@@ -28,9 +28,15 @@ def publish(
     if not connection.in_atomic_block:
         raise OutsideTransactionError(f"publish {type} inside transaction.atomic()")
     event = Event.objects.create(
-        workspace=workspace, number=_next_number(workspace), type=type, actor=actor, agent=agent, data=data or {}
+        workspace=workspace,
+        number=_next_number(workspace),
+        type=type,
+        actor=actor,
+        agent=agent,
+        data=data or {},
     )
-    transaction.on_commit(wakeup.announce)
+    # The row is the truth: a hint that cannot be sent must not fail what was committed.
+    transaction.on_commit(wakeup.announce, robust=True)
     return event
 
 

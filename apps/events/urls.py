@@ -1,5 +1,8 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.events import views
+
+app_name = "events"
+urlpatterns = [path("w/<slug:workspace>/activity/", views.activity, name="activity")]

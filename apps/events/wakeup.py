@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,16 @@ CHANNEL = "slmhub.events"
 
 def sockets_dir() -> Path:
     return Path(settings.RUN_DIR) / "live"
+
+
+@contextlib.contextmanager
+def short_address(path: Path) -> Iterator[str]:
+    """The socket's address by way of its open folder: the kernel takes no address above 107 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def announce() -> None:
@@ -54,7 +65,8 @@ def _announce_by_socket() -> None:
         sender.setblocking(False)
         for path in folder.iterdir():
             try:
-                sender.sendto(b"1", str(path))
+                with short_address(path) as address:
+                    sender.sendto(b"1", address)
             except BlockingIOError:
                 continue
             except OSError:

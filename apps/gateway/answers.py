@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 from django.conf import settings
 
 from apps.gateway.snapshot import RouteEntry, TeacherEntry
-from slmhub.formats.signature import action_of
+from slmhub.formats.signature import NOTHING, action_of
 from slmhub.formats.stream import fold, unfold
 
 SPECIALIST_TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=1)
@@ -48,7 +48,9 @@ async def from_specialist(client: aiohttp.ClientSession, route: RouteEntry, body
     request = {**body, "model": route.specialist, "stream": False}
     url = f"{settings.SPECIALIST_SERVER_URL}/v1/chat/completions"
     try:
-        async with client.post(url, data=orjson.dumps(request), headers=_JSON, timeout=SPECIALIST_TIMEOUT) as reply:
+        async with client.post(
+            url, data=orjson.dumps(request), headers=_JSON, timeout=SPECIALIST_TIMEOUT
+        ) as reply:
             response = orjson.loads(await reply.read())
             reason = "" if reply.status == 200 else f"specialist answered {reply.status}"
     except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
@@ -64,13 +66,14 @@ async def from_specialist(client: aiohttp.ClientSession, route: RouteEntry, body
 def doubt(route: RouteEntry, response: dict[str, Any]) -> str:
     """Why this answer should not be used; empty when it should."""
     try:
-        message = response["choices"][0]["message"]
         confidence = float(response["slmhub"]["confidence"])
-    except (KeyError, IndexError, TypeError, ValueError):
+        action = action_of(response["choices"][0]["message"])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return "malformed answer"
     if confidence < route.threshold:
         return f"confidence {confidence:.2f} below {route.threshold:.2f}"
-    action = action_of(message)
+    if action == NOTHING:
+        return "malformed answer"
     if route.actions and action not in route.actions:
         return "answer is of another kind than the task's"
     return ""
@@ -90,8 +93,10 @@ async def teacher_response(
             teacher.url, data=orjson.dumps(request), headers=headers, timeout=TEACHER_TIMEOUT
         ) as response:
             yield response
-    except (aiohttp.ClientConnectionError, TimeoutError) as error:
-        raise Refusal(502, f"The teacher cannot be reached ({type(error).__name__}).", "upstream_error") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Refusal(
+            502, f"The teacher cannot be reached ({type(error).__name__}).", "upstream_error"
+        ) from error
 
 
 def teacher_headers(teacher: TeacherEntry, fallback: str) -> list[tuple[bytes, bytes]]:

@@ -17,7 +17,7 @@ from django.conf import settings
 from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
 from apps.gateway.http import Receive, Scope, Send, header, read_body, send_bytes, send_json, send_start
-from apps.gateway.snapshot import KeyEntry, Snapshot, SnapshotHolder
+from apps.gateway.snapshot import KeyEntry, RouteEntry, Snapshot, SnapshotHolder
 from apps.gateway.spool import SpoolFullError, SpoolWriter
 from slmhub.formats.signature import routing_signature
 
@@ -85,7 +85,8 @@ class Gateway:
 
     async def _start(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-        self.client = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        # Answers pass through as they are, so nobody is asked to compress them.
+        self.client = aiohttp.ClientSession(connector=connector, headers={"accept-encoding": "identity"})
         await self.holder.start()
 
     async def _stop(self) -> None:
@@ -117,6 +118,8 @@ class Gateway:
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send, key: KeyEntry) -> None:
         snapshot = self.holder.current
+        # Before the call is made: once an answer streams there is no status left to refuse it with.
+        self.spool.check_room()
         agent_id = snapshot.agent_of(key, header(scope, b"x-slmhub-agent"))
         if agent_id is None:
             raise Refusal(400, "Say which agent calls: header x-slmhub-agent: <slug>, or use an agent's key.")
@@ -128,8 +131,7 @@ class Gateway:
             await self._ask_teacher(snapshot, call, send, fallback=answer.fallback if answer else "")
 
     async def _ask_specialist(self, snapshot: Snapshot, call: Call) -> Answer | None:
-        signature = routing_signature(call.body["messages"], call.body.get("tools") or [])
-        route = snapshot.routes.get((call.agent_id, signature))
+        route = _route_of(snapshot, call)
         if route is None or call.body.get("n", 1) != 1:
             return None
         return await answers.from_specialist(self._client, route, call.body)
@@ -199,9 +201,21 @@ def _parse(body: bytes) -> dict[str, Any]:
     messages = parsed.get("messages") if isinstance(parsed, dict) else None
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise Refusal(400, "The body must be an object with a list `messages` of objects.")
-    if not isinstance(parsed.get("tools") or [], list):
-        raise Refusal(400, "`tools` must be a list.")
+    tools = parsed.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise Refusal(400, "`tools` must be a list of objects.")
+    if not isinstance(parsed.get("stream_options") or {}, dict):
+        raise Refusal(400, "`stream_options` must be an object.")
     return parsed
+
+
+def _route_of(snapshot: Snapshot, call: Call) -> RouteEntry | None:
+    try:
+        signature = routing_signature(call.body["messages"], call.body.get("tools") or [])
+    except (AttributeError, TypeError):
+        # Messages of no known shape have no route; the teacher says what is wrong with them.
+        return None
+    return snapshot.routes.get((call.agent_id, signature))
 
 
 def _models(snapshot: Snapshot, key: KeyEntry, scope: Scope) -> dict[str, Any]:

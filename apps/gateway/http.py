@@ -10,6 +10,8 @@ import orjson
 from apps.gateway.answers import Refusal
 
 LARGEST_BODY = 16 * 1024**2
+# A caller reads the refusal only after it has sent its body; beyond this the connection is cut.
+LARGEST_DISCARDED = 4 * LARGEST_BODY
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -29,9 +31,18 @@ async def read_body(receive: Receive) -> bytes:
             raise Refusal(400, "The caller left before the body was complete.")
         body += message.get("body", b"")
         if len(body) > LARGEST_BODY:
+            await _discard_rest(receive, bool(message.get("more_body")))
             raise Refusal(413, f"The body is larger than {LARGEST_BODY // 1024**2} MiB.", "too_large")
         if not message.get("more_body"):
             return bytes(body)
+
+
+async def _discard_rest(receive: Receive, more: bool) -> None:
+    discarded = 0
+    while more and discarded < LARGEST_DISCARDED:
+        message = await receive()
+        discarded += len(message.get("body", b""))
+        more = message["type"] == "http.request" and bool(message.get("more_body"))
 
 
 async def send_start(send: Send, status: int, content_type: bytes, headers: Headers = ()) -> None:

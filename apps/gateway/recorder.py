@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
 import socket
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from apps.accounts.models import Agent
-from apps.gateway.spool import records_after, spool_name
+from apps.core.encryption import SealBrokenError
+from apps.gateway.spool import as_bytes, records_after, seal_note, spool_name
 from apps.traces.ingest import ingest
 from apps.traces.models import Source
 from slmhub.formats import MalformedError, Record, Reject, parse_row
 
 BATCH = 200
 FOREIGN_SILENCE_S = 24 * 3600
+DAMAGE = (SealBrokenError, orjson.JSONDecodeError)
+
+Entry = tuple[dict[str, Any], int]
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +43,63 @@ def drain(folder: Path | None = None) -> int:
 
 
 def _drain_file(path: Path) -> int:
+    # Asked first: what is written after the reading must not be deleted.
+    abandoned = _is_abandoned(path)
+    try:
+        read = _read_on(path)
+    except DAMAGE:
+        log.exception("the spool file %s is damaged; what stands before the damage is stored", path)
+        if abandoned:
+            path.rename(path.with_suffix(".damaged"))
+        return 0
+    if abandoned and not read:
+        # The offset goes first: a later file of this name must be read from its beginning.
+        _offset_file(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    return read
+
+
+def _read_on(path: Path) -> int:
     offset, read = _offset(path), 0
     if path.stat().st_size > offset:
-        pending = records_after(path, offset)
-        while batch := list(itertools.islice(pending, BATCH)):
-            _ingest([record for record, _ in batch])
+        for batch in _batches(records_after(path, offset)):
+            _take([record for record, _ in batch], path)
             _store_offset(path, batch[-1][1])
             read += len(batch)
-    if not read and _is_abandoned(path):
-        path.unlink(missing_ok=True)
-        _offset_file(path).unlink(missing_ok=True)
     return read
+
+
+def _batches(pending: Iterator[Entry]) -> Iterator[list[Entry]]:
+    """What stands before a damaged record comes before its error."""
+    batch: list[Entry] = []
+    try:
+        for entry in pending:
+            batch.append(entry)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except DAMAGE:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _take(notes: list[dict[str, Any]], path: Path) -> None:
+    """Ingests the notes; one that cannot be stored is set aside, sealed, and holds up nobody else."""
+    try:
+        _ingest(notes)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: all of them wait
+    except Exception:
+        if len(notes) > 1:
+            for note in notes:
+                _take([note], path)
+        else:
+            log.exception("a recorded call cannot be stored; it is set aside")
+            with path.with_suffix(".refused").open("ab") as file:
+                file.write(as_bytes(seal_note(notes[0])))
 
 
 def _ingest(notes: list[dict[str, Any]]) -> None:

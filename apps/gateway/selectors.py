@@ -45,7 +45,12 @@ def servers(agent: Agent) -> list[Server]:
 
 
 def _server(agent: Agent, name: str, calls: int, total: int) -> Server:
-    last = recorded(agent).filter(served_by=name).order_by("-started_at").values_list("latency_ms", "simulated")[:SAMPLE]
+    last = (
+        recorded(agent)
+        .filter(served_by=name)
+        .order_by("-started_at")
+        .values_list("latency_ms", "simulated")[:SAMPLE]
+    )
     latencies = [latency for latency, _ in last if latency is not None]
     simulated = any(simulated for _, simulated in last)
     return Server(name, calls, calls / total, median(latencies) if latencies else None, simulated)
@@ -53,18 +58,28 @@ def _server(agent: Agent, name: str, calls: int, total: int) -> Server:
 
 def fallbacks(agent: Agent) -> list[tuple[str, int]]:
     """Why the teacher answered in a specialist's place, with how often."""
-    reasons = recorded(agent).exclude(attributes__slmhub__fallback__isnull=True).exclude(attributes__slmhub__fallback="")
+    reasons = (
+        recorded(agent)
+        .exclude(attributes__slmhub__fallback__isnull=True)
+        .exclude(attributes__slmhub__fallback="")
+    )
     counted: dict[str, int] = {}
-    for reason in reasons.order_by("-started_at").values_list("attributes__slmhub__fallback", flat=True)[:SAMPLE]:
+    for reason in reasons.order_by("-started_at").values_list("attributes__slmhub__fallback", flat=True)[
+        :SAMPLE
+    ]:
         counted[reason] = counted.get(reason, 0) + 1
     return sorted(counted.items(), key=lambda entry: -entry[1])
 
 
 def routes(agent: Agent) -> list[Route]:
     return list(
-        Route.objects.filter(agent=agent).select_related("task", "specialist", "rollout").order_by("-is_on", "-changed_at")
+        Route.objects.filter(agent=agent)
+        .select_related("task", "specialist", "rollout")
+        .order_by("-is_on", "-changed_at")
     )
 
 
 def last_calls(agent: Agent) -> list[Span]:
-    return list(Span.objects.calls().filter(agent=agent, source=Source.GATEWAY).order_by("-started_at", "-pk")[:20])
+    return list(
+        Span.objects.calls().filter(agent=agent, source=Source.GATEWAY).order_by("-started_at", "-pk")[:20]
+    )

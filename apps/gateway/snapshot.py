@@ -15,7 +15,9 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
 from apps.accounts.access import Scope
+from apps.accounts.keys import NoKeyError
 from apps.accounts.models import Agent, ApiKey
+from apps.core.encryption import SealBrokenError
 from apps.registry.models import Teacher
 from apps.registry.selectors import teacher_key
 from apps.rollouts.models import Route
@@ -76,7 +78,7 @@ def read() -> Snapshot:
         keys={key.digest: _key_entry(key) for key in keys},
         agents={(agent.workspace_id, agent.slug): agent.pk for agent in Agent.objects.all()},
         routes=_routes(),
-        teachers={t.agent_id: _teacher_entry(t) for t in Teacher.objects.exclude(agent=None) if t.agent_id},
+        teachers=_teachers(),
         read_at=time.monotonic(),
     )
 
@@ -94,6 +96,17 @@ def _routes() -> dict[tuple[int, str], RouteEntry]:
         for route in routes
         for key in route.routing_keys
     }
+
+
+def _teachers() -> dict[int, TeacherEntry]:
+    entries = {}
+    for teacher in Teacher.objects.exclude(agent=None):
+        try:
+            entries[teacher.agent_id or 0] = _teacher_entry(teacher)
+        except (SealBrokenError, NoKeyError):
+            # One unreadable key must not keep the others' changes from coming into force.
+            log.exception("the key of teacher %s cannot be opened; its agent has no teacher", teacher.pk)
+    return entries
 
 
 def _teacher_entry(teacher: Teacher) -> TeacherEntry:

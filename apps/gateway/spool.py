@@ -41,6 +41,14 @@ def spool_key() -> bytes:
     return encryption.derive(settings.MASTER_KEY.encode(), "gateway spool")
 
 
+def seal_note(note: dict[str, Any], key: bytes | None = None) -> bytes:
+    return encryption.seal(key or spool_key(), orjson.dumps(note), bound_to=BIND)
+
+
+def as_bytes(sealed: bytes) -> bytes:
+    return len(sealed).to_bytes(4, "big") + sealed
+
+
 class SpoolWriter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,13 +58,17 @@ class SpoolWriter:
         self._number = 0
         self._key = spool_key()
 
+    def check_room(self) -> None:
+        if self._waiting.full():
+            raise SpoolFullError
+
     async def write(self, record: dict[str, Any]) -> None:
         """Returns when the record is on the disk; raises `SpoolFullError` instead of dropping it."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, daemon=True, name="gateway-spool")
             self._thread.start()
         done: Future[None] = Future()
-        sealed = encryption.seal(self._key, orjson.dumps(record), bound_to=BIND)
+        sealed = seal_note(record, self._key)
         try:
             self._waiting.put_nowait((sealed, done))
         except queue.Full:
@@ -69,18 +81,22 @@ class SpoolWriter:
             with contextlib.suppress(queue.Empty):
                 while len(batch) < LONGEST_QUEUE:
                     batch.append(self._waiting.get_nowait())
+            # A caller may have gone meanwhile; from here on nobody can cancel.
+            waiting = [done for _, done in batch if done.set_running_or_notify_cancel()]
             try:
                 self._commit([sealed for sealed, _ in batch])
             except OSError as error:
-                for _, done in batch:
+                # The file may end in half a record now; what follows goes to another one.
+                self._file = None
+                for done in waiting:
                     done.set_exception(error)
                 continue
-            for _, done in batch:
+            for done in waiting:
                 done.set_result(None)
 
     def _commit(self, records: list[bytes]) -> None:
         file = self._open()
-        file.write(b"".join(len(record).to_bytes(4, "big") + record for record in records))
+        file.write(b"".join(as_bytes(record) for record in records))
         file.flush()
         os.fsync(file.fileno())
         if file.tell() > ROTATE_AT:
@@ -88,10 +104,12 @@ class SpoolWriter:
             self._file = None
 
     def _open(self) -> Any:
-        if self._file is None:
+        while self._file is None:
             self._number += 1
             path = self.folder / spool_name(socket.gethostname(), os.getpid(), self._number)
-            self._file = path.open("ab")
+            # A file that is there already is of a dead process with this number, and may end in half a record.
+            with contextlib.suppress(FileExistsError):
+                self._file = path.open("xb")
         return self._file
 
 

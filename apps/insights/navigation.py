@@ -62,7 +62,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     agents = list(workspace.agents.order_by("name"))
     chosen = _chosen_agent(request, agents)
     return {
-        "nav": [_entry(section, request, workspace, chosen) for section in SECTIONS if chosen or not section.of_agent],
+        "nav": [
+            _entry(section, request, workspace, chosen)
+            for section in SECTIONS
+            if chosen or not section.of_agent
+        ],
         "current_agent": chosen,
         "workspaces": _workspaces(request),
         "agents": [Place(agent.name, _home(workspace, agent)) for agent in agents],
@@ -82,7 +86,9 @@ def _chosen_agent(request: HttpRequest, agents: list[Agent]) -> Agent | None:
     return next((known for known in agents if known.pk == last), agents[0] if agents else None)
 
 
-def _entry(section: Section, request: HttpRequest, workspace: Workspace, agent: Agent | None) -> dict[str, Any]:
+def _entry(
+    section: Section, request: HttpRequest, workspace: Workspace, agent: Agent | None
+) -> dict[str, Any]:
     arguments = [workspace.slug, agent.slug] if section.of_agent and agent else [workspace.slug]
     match = request.resolver_match
     return {

@@ -39,7 +39,7 @@ def pong(queue: str) -> None:
 
 
 class Watchdog:
-    """Pings one cluster, one ping at a time, and asks for its restart when it hangs."""
+    """Pings one cluster while it has no job to run, and asks for its restart when it does not answer."""
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
@@ -48,12 +48,13 @@ class Watchdog:
 
     def look(self) -> None:
         now = time.time()
-        answered = self._answered_at()
-        if answered > self.alive_at or self._runs_a_job():
-            self.alive_at = max(answered, now if self._runs_a_job() else answered)
+        if self._runs_a_job():
+            self.alive_at = now
+            return
+        self.alive_at = max(self.alive_at, self._answered_at())
         if now - self.alive_at > HUNG_AFTER_S:
             self._ask_for_restart(now)
-        elif answered >= self.pinged_at and now - self.pinged_at > PING_EVERY_S:
+        elif now - self.pinged_at > PING_EVERY_S:
             self._ping(now)
 
     def _answered_at(self) -> float:
@@ -63,13 +64,17 @@ class Watchdog:
             return 0.0
 
     def _runs_a_job(self) -> bool:
-        return Job.objects.filter(queue=self.queue, state=State.RUNNING, lease_until__gt=timezone.now()).exists()
+        return Job.objects.filter(
+            queue=self.queue, state=State.RUNNING, lease_until__gt=timezone.now()
+        ).exists()
 
     def _ping(self, now: float) -> None:
         from django_q.tasks import async_task
 
         self.pinged_at = now
-        async_task("apps.jobs.keeper.pong", self.queue.value, q_options={"cluster": self.queue.value, "save": False})
+        async_task(
+            "apps.jobs.keeper.pong", self.queue.value, q_options={"cluster": self.queue.value, "save": False}
+        )
 
     def _ask_for_restart(self, now: float) -> None:
         log.warning("cluster %s hangs; asking for its restart", self.queue)
@@ -92,7 +97,9 @@ def keep(until: Callable[[], bool]) -> None:
         time.sleep(IDLE_S)
 
 
-def _run_if_due(duty: Callable[[], object], interval: float, due: float) -> tuple[Callable[[], object], float, float]:
+def _run_if_due(
+    duty: Callable[[], object], interval: float, due: float
+) -> tuple[Callable[[], object], float, float]:
     if time.monotonic() < due:
         return duty, interval, due
     try:

@@ -14,6 +14,7 @@ from apps.accounts.models import Agent, Workspace
 from apps.core.models import Timestamped
 
 LEASE = timedelta(seconds=15)
+MOST_ATTEMPTS = 3
 
 
 class Queue(models.TextChoices):
@@ -71,7 +72,7 @@ class Job(Timestamped):
     url = models.CharField(max_length=300, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)
-    max_attempts = models.PositiveSmallIntegerField(default=3)
+    max_attempts = models.PositiveSmallIntegerField(default=MOST_ATTEMPTS)
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     done = models.BigIntegerField(default=0)
@@ -89,7 +90,8 @@ class Job(Timestamped):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=~Q(state=State.RUNNING) | Q(lease_until__isnull=False), name="a_running_job_has_a_lease"
+                condition=~Q(state=State.RUNNING) | Q(lease_until__isnull=False),
+                name="a_running_job_has_a_lease",
             )
         ]
         indexes = [
@@ -129,7 +131,9 @@ class Job(Timestamped):
             finished_at=None,
             error="",
         )
-        return cls.objects.select_related("workspace", "agent", "created_by").get(pk=job_id) if claimed else None
+        return (
+            cls.objects.select_related("workspace", "agent", "created_by").get(pk=job_id) if claimed else None
+        )
 
     def renew(self) -> bool:
         """Extends the lease; False means that another attempt owns the job now."""

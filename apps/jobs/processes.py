@@ -15,7 +15,7 @@ from typing import IO
 from apps.jobs.runner import JobCancelledError, JobContext, LeaseLostError
 
 GRACE_S = 10.0
-TICK_S = 0.5
+TICK_S = 0.2
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -93,3 +93,5 @@ def _child(
     finally:
         if process.poll() is None:
             end_group(process)
+        # A child that has ended by itself may have left its own children behind.
+        _signal_group(process, signal.SIGKILL)

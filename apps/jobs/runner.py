@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -17,7 +18,7 @@ from apps.events.models import EventType
 from apps.jobs.models import Job, JobLine, State
 from apps.jobs.services import publish_state
 
-HEARTBEAT_S = 1.0
+HEARTBEAT_S = 0.5
 PROGRESS_EVERY_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -52,19 +53,24 @@ class JobContext:
         """Stores the progress and tells the live pages, at most twice a second."""
         self.check()
         now = time.monotonic()
-        if now - self._told_at < PROGRESS_EVERY_S and done < total:
+        is_last = 0 < total <= done
+        if now - self._told_at < PROGRESS_EVERY_S and not is_last:
             return
         self._told_at = now
         self.job.done, self.job.total, self.job.note = done, total, note[:200]
         self.job.result = {**self.job.result, **result}
         with transaction.atomic():
-            Job.objects.held(self.job.pk, self.job.attempt).update(
+            if not Job.objects.held(self.job.pk, self.job.attempt).update(
                 done=done, total=total, note=self.job.note, result=self.job.result
-            )
+            ):
+                raise LeaseLostError
             publish_state(self.job, EventType.JOB_PROGRESSED, done=done, total=total)
 
     def log(self, text: str) -> None:
-        JobLine.objects.create(job=self.job, text=text[:4000])
+        with transaction.atomic():
+            if not Job.objects.held(self.job.pk, self.job.attempt).select_for_update().exists():
+                raise LeaseLostError
+            JobLine.objects.create(job=self.job, text=text[:4000])
 
 
 Entry = Callable[..., dict[str, Any] | None]
@@ -103,7 +109,8 @@ def _work(context: JobContext) -> str:
         return _end(job, State.FAILED, EventType.JOB_FAILED, error=message)
     except Exception as error:
         log.exception("job %s failed", job.pk)
-        JobLine.objects.create(job=job, text=traceback.format_exc(limit=8)[-4000:])
+        with contextlib.suppress(LeaseLostError):
+            context.log(traceback.format_exc(limit=8)[-4000:])
         return _end(job, State.FAILED, EventType.JOB_FAILED, error=f"{type(error).__name__}: {error}"[:2000])
     return _end(job, State.SUCCEEDED, EventType.JOB_FINISHED, result={**job.result, **(result or {})})
 

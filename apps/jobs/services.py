@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import Agent, User, Workspace
 from apps.core.errors import ConflictError
 from apps.events.models import EventType
 from apps.events.services import publish
-from apps.jobs.models import ENDED, Job, Queue, State
+from apps.jobs.models import ENDED, MOST_ATTEMPTS, Job, Queue, State
 
 FORGOTTEN_AFTER = timedelta(seconds=30)
 
@@ -41,7 +42,7 @@ def enqueue(
         created_by=actor,
     )
     publish_state(job, EventType.JOB_QUEUED, actor=actor)
-    transaction.on_commit(lambda: wake(job))
+    _wake_on_commit(job)
     return job
 
 
@@ -49,7 +50,13 @@ def wake(job: Job) -> None:
     """Sends the hint that makes a worker look at the row. Safe to send twice."""
     from django_q.tasks import async_task
 
-    async_task("apps.jobs.runner.run", job.pk, q_options={"cluster": job.queue, "ack_failure": True, "task_name": f"job-{job.pk}"})
+    options = {"cluster": job.queue, "ack_failure": True, "task_name": f"job-{job.pk}"}
+    async_task("apps.jobs.runner.run", job.pk, q_options=options)
+
+
+def _wake_on_commit(job: Job) -> None:
+    # A broker that is down must not fail the request: the row is there, and the sweep wakes it again.
+    transaction.on_commit(lambda: wake(job), robust=True)
 
 
 @transaction.atomic
@@ -68,14 +75,20 @@ def cancel(*, job: Job, actor: User | None) -> Job:
 
 @transaction.atomic
 def retry(*, job: Job, actor: User | None) -> Job:
-    """Queues an ended job again under the same row."""
+    """Queues an ended job again under the same row, for as many attempts as at first."""
+    # Attempt numbers only grow: an attempt that hung since must stay fenced.
     if not Job.objects.filter(pk=job.pk, state__in=[State.FAILED, State.CANCELLED]).update(
-        state=State.QUEUED, cancel_requested_at=None, finished_at=None, error="", attempt=0, woken_at=timezone.now()
+        state=State.QUEUED,
+        cancel_requested_at=None,
+        finished_at=None,
+        error="",
+        max_attempts=F("attempt") + MOST_ATTEMPTS,
+        woken_at=timezone.now(),
     ):
         raise ConflictError("Only a failed or cancelled job can be started again.")
     job.refresh_from_db()
     publish_state(job, EventType.JOB_RETRIED, actor=actor)
-    transaction.on_commit(lambda: wake(job))
+    _wake_on_commit(job)
     return job
 
 
@@ -97,17 +110,19 @@ def _requeue(job: Job) -> bool:
         moved = expired.update(state=State.CANCELLED, finished_at=now, lease_until=None)
         kind = EventType.JOB_CANCELLED
     elif job.attempt >= job.max_attempts:
-        error = f"The worker died {job.attempt} times while it ran this job."
+        error = f"The worker died while it ran this job; this was attempt {job.attempt}, the last."
         moved = expired.update(state=State.FAILED, finished_at=now, lease_until=None, error=error)
         kind = EventType.JOB_FAILED
     else:
-        moved = expired.update(state=State.QUEUED, lease_until=None, woken_at=now)
+        # A cancel that came in meanwhile is for the next sweep: nobody claims a row with a cancel.
+        uncancelled = expired.filter(cancel_requested_at__isnull=True)
+        moved = uncancelled.update(state=State.QUEUED, lease_until=None, woken_at=now)
         kind = EventType.JOB_RETRIED
     if moved:
         job.refresh_from_db()
         publish_state(job, kind)
         if job.state == State.QUEUED:
-            transaction.on_commit(lambda: wake(job))
+            _wake_on_commit(job)
     return bool(moved)
 
 

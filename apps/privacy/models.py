@@ -30,7 +30,9 @@ class Surrogate(Timestamped):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "digest"], name="one_surrogate_per_value"),
-            models.UniqueConstraint(fields=["workspace", "entity", "number"], name="one_surrogate_per_number"),
+            models.UniqueConstraint(
+                fields=["workspace", "entity", "number"], name="one_surrogate_per_number"
+            ),
         ]
 
     @property
@@ -45,7 +47,9 @@ class Finding(Timestamped):
     content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="findings")
     surrogate = models.ForeignKey(Surrogate, on_delete=models.CASCADE, related_name="findings")
     # In the redacted body: a key that is sensitive itself stands here as its surrogate.
-    path = models.TextField(help_text="where in the message, e.g. /content or /tool_calls/0/function/arguments#/email")
+    path = models.TextField(
+        help_text="where in the message, e.g. /content or /tool_calls/0/function/arguments#/email"
+    )
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     entity = models.CharField(max_length=40)

@@ -70,7 +70,9 @@ class Redactor:
         self.vault.learn(Value(found.entity, found.value) for scan in scans for found in scan.findings)
 
     def redacted(self, scan: Scanned) -> Any:
-        return redaction.apply(scan.payload, scan.findings, self.vault.text) if scan.findings else scan.payload
+        return (
+            redaction.apply(scan.payload, scan.findings, self.vault.text) if scan.findings else scan.payload
+        )
 
     def redact(self, payload: Any) -> Any:
         """One payload at once. Raises UnredactableError."""

@@ -59,7 +59,9 @@ def findings_of(workspace: Workspace, wanted: dict[str, str]) -> QuerySet[Findin
     """The list, narrowed by `entity`, `decision` and `detector` where they are given."""
     chosen = {name: wanted[name] for name in ("entity", "decision", "detector") if wanted.get(name)}
     found = Finding.objects.filter(workspace=workspace, **chosen)
-    return found.select_related("surrogate", "content", "decided_by").defer("content__original", "content__text")
+    return found.select_related("surrogate", "content", "decided_by").defer(
+        "content__original", "content__text"
+    )
 
 
 def in_context(findings: Sequence[Finding]) -> list[Context]:
@@ -89,7 +91,9 @@ def _siblings(findings: Sequence[Finding]) -> dict[tuple[int, str], list[Finding
     contents = {finding.content_id for finding in findings}
     rows = Finding.objects.filter(content__in=contents).exclude(decision=Decision.REJECTED)
     found: dict[tuple[int, str], list[Finding]] = {}
-    for row in rows.select_related("surrogate").only("content", "path", "start", "end", "decision", "surrogate"):
+    for row in rows.select_related("surrogate").only(
+        "content", "path", "start", "end", "decision", "surrogate"
+    ):
         found.setdefault((row.content_id, row.path), []).append(row)
     return found
 
@@ -97,17 +101,20 @@ def _siblings(findings: Sequence[Finding]) -> dict[tuple[int, str], list[Finding
 def _context(finding: Finding, hidden: Iterable[Finding]) -> Context:
     """Offsets count in the original; every surrogate before this place has moved it."""
     shift = sum(
-        len(other.surrogate.text) - (other.end - other.start) for other in hidden if other.end <= finding.start
+        len(other.surrogate.text) - (other.end - other.start)
+        for other in hidden
+        if other.end <= finding.start
     )
     is_shown = finding.decision == Decision.REJECTED
     length = finding.end - finding.start if is_shown else len(finding.surrogate.text)
     start = finding.start + shift
     text = _text(finding.content, finding.path)
+    end = start + length
     return Context(
         finding=finding,
         before=("…" if start > AROUND else "") + text[max(0, start - AROUND) : start],
-        shown=text[start : start + length] or finding.surrogate.text,
-        after=text[start + length : start + length + AROUND] + ("…" if len(text) > start + length + AROUND else ""),
+        shown=text[start:end] or finding.surrogate.text,
+        after=text[end : end + AROUND] + ("…" if len(text) > end + AROUND else ""),
     )
 
 

@@ -96,4 +96,4 @@ class Vault:
     def _last_numbers(self, entities: Collection[str]) -> defaultdict[str, int]:
         used = Surrogate.objects.filter(workspace=self.workspace, entity__in=entities)
         numbers = used.values_list("entity").annotate(highest=Max("number"))
-        return defaultdict(int, {entity: highest for entity, highest in numbers})
+        return defaultdict(int, dict(numbers))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,7 +10,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, Right, requires
-from apps.accounts.models import User
 from apps.core.errors import HubError
 from apps.core.keyset import BadCursorError, paginate
 from apps.privacy import selectors, services
@@ -53,7 +52,9 @@ def _context(request: MemberRequest) -> dict[str, Any]:
 @requires(Right.REVIEW)
 @require_POST
 def decide(request: MemberRequest, pk: int) -> HttpResponse:
-    finding = get_object_or_404(Finding.objects.select_related("workspace"), workspace=request.workspace, pk=pk)
+    finding = get_object_or_404(
+        Finding.objects.select_related("workspace"), workspace=request.workspace, pk=pk
+    )
     return _decide(request, [finding])
 
 
@@ -72,13 +73,16 @@ def _decide(request: MemberRequest, chosen: list[Finding]) -> HttpResponse:
         return _back(request)
     try:
         changed = services.decide(
-            findings=chosen, decision=Decision(form.cleaned_data["decision"]), actor=cast(User, request.user)
+            findings=chosen, decision=Decision(form.cleaned_data["decision"]), actor=request.user
         )
     except HubError as error:
         messages.error(request, f"{error.message} {error.hint}".strip())
         return _back(request)
     word = Decision(form.cleaned_data["decision"]).label.lower()
-    messages.success(request, f"{changed} finding{'' if changed == 1 else 's'}: {word}." if changed else "Nothing to change.")
+    messages.success(
+        request,
+        f"{changed} finding{'' if changed == 1 else 's'}: {word}." if changed else "Nothing to change.",
+    )
     return _back(request)
 
 
@@ -94,7 +98,7 @@ def _back(request: MemberRequest) -> HttpResponse:
 def reveal(request: MemberRequest, pk: int) -> HttpResponse:
     found = selectors.findings_of(request.workspace, {})
     finding = get_object_or_404(found.select_related("workspace"), pk=pk)
-    value = services.reveal(finding=finding, actor=cast(User, request.user))
+    value = services.reveal(finding=finding, actor=request.user)
     context = {"context": selectors.in_context([finding])[0], "value": value}
     response = render(request, "privacy/revealed.html", context)
     response.headers["Cache-Control"] = "no-store"

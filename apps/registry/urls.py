@@ -7,6 +7,6 @@ from apps.registry import views
 app_name = "registry"
 urlpatterns = [
     path("", views.list_models, name="list"),
-    path("teacher", views.edit_teacher, name="teacher"),
-    path("<int:pk>", views.show_model, name="detail"),
+    path("teacher/", views.edit_teacher, name="teacher"),
+    path("<int:pk>/", views.show_model, name="detail"),
 ]

@@ -1,4 +1,4 @@
-"""Workspaces, agents, members, invitations and keys: the writes that leave events, which accounts lies below."""
+"""Workspaces, agents, members, invitations and keys: the writes that leave events."""
 
 from __future__ import annotations
 
@@ -29,9 +29,15 @@ class LastAdminError(ConflictError):
 
 
 class BadInvitationError(HubError):
-    """The invitation was used, withdrawn, has expired, or is for somebody else."""
+    """The invitation was used, withdrawn or has expired."""
 
     status = 410
+
+
+class WrongPersonError(BadInvitationError):
+    """The invitation is for another address than the one that is signed in."""
+
+    status = 403
 
 
 @transaction.atomic
@@ -46,8 +52,12 @@ def create_workspace(*, name: str, owner: User, is_demo: bool = False) -> Worksp
 
 def _free_slug(name: str) -> str:
     base = slugify(name)[:50] or "workspace"
-    taken = set(Workspace.objects.filter(Q(slug=base) | Q(slug__startswith=f"{base}-")).values_list("slug", flat=True))
-    return next(slug for slug in (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3))) if slug not in taken)
+    taken = set(
+        Workspace.objects.filter(Q(slug=base) | Q(slug__startswith=f"{base}-")).values_list("slug", flat=True)
+    )
+    return next(
+        slug for slug in (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3))) if slug not in taken
+    )
 
 
 @transaction.atomic
@@ -128,14 +138,19 @@ def open_invitation(token: str) -> Invitation:
     return invitation
 
 
+def check_addressee(invitation: Invitation, user: User) -> None:
+    """Raises when the invitation was made for somebody else."""
+    if user.email.lower() != invitation.email:
+        raise WrongPersonError(
+            f"This invitation is for {invitation.email}.", hint="Sign in with that address to accept it."
+        )
+
+
 @transaction.atomic
 def accept_invitation(*, token: str, user: User) -> Membership:
     """Makes the person a member. The link works once, and only for the address that it was sent to."""
     invitation = open_invitation(token)
-    if user.email.lower() != invitation.email:
-        raise BadInvitationError(
-            f"This invitation is for {invitation.email}.", hint="Sign in with that address to accept it."
-        )
+    check_addressee(invitation, user)
     if not Invitation.objects.filter(pk=invitation.pk, accepted_at=None, withdrawn_at=None).update(
         accepted_at=timezone.now()
     ):
@@ -155,7 +170,12 @@ def withdraw_invitation(*, invitation: Invitation, actor: User) -> None:
 
 @transaction.atomic
 def create_api_key(
-    *, workspace: Workspace, name: str, scopes: Sequence[Scope], actor: User | None, agent: Agent | None = None
+    *,
+    workspace: Workspace,
+    name: str,
+    scopes: Sequence[Scope],
+    actor: User | None,
+    agent: Agent | None = None,
 ) -> tuple[ApiKey, str]:
     """The key and its secret, which is shown once; only its SHA-256 is stored."""
     if not scopes:
@@ -180,5 +200,8 @@ def revoke_api_key(*, key: ApiKey, actor: User) -> None:
     if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
         raise ConflictError("This key was already revoked.")
     publish(
-        workspace=key.workspace, type=EventType.KEY_REVOKED, actor=actor, data={"key": key.pk, "name": key.name}
+        workspace=key.workspace,
+        type=EventType.KEY_REVOKED,
+        actor=actor,
+        data={"key": key.pk, "name": key.name},
     )

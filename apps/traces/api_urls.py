@@ -1,5 +1,11 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.traces import api
+
+urlpatterns = [
+    path("uploads", api.Uploads.as_view(), name="uploads"),
+    path("uploads/<int:pk>", api.UploadStatus.as_view(), name="upload_status"),
+    path("calls", api.Calls.as_view(), name="calls"),
+]

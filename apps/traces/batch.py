@@ -148,8 +148,8 @@ class Writer:
             # Another process may have delivered the same calls or texts since the first look.
             fresh = self._without_duplicates(items, outcome)
             for content in self.redactor.store(drafts):
-                self.known[content.digest] = Known(content.pk, preview_of(content.text))
-            self._recall([draft.content.digest for draft in drafts])
+                self.known[bytes(content.digest)] = Known(content.pk, preview_of(content.text))
+            self._recall([bytes(draft.content.digest) for draft in drafts])
             try:
                 self._insert(fresh)
             except BaseException:
@@ -186,13 +186,15 @@ class Writer:
         shown: dict[int | None, set[int]] = {}
         pks = [session.pk for session in sessions.values()]
         for chunk in chunks(pks):
-            rows = Introduction.objects.filter(span__session__in=chunk).values_list("span__session", "content")
+            rows = Introduction.objects.filter(span__session__in=chunk).values_list(
+                "span__session", "content"
+            )
             for session_id, content_id in rows:
                 shown.setdefault(session_id, set()).add(content_id)
         loose = {self.known[digest].pk for item in items if not item.session for digest in item.digests}
         for chunk in chunks(sorted(loose)):
-            rows = Introduction.objects.filter(content__in=chunk, span__agent=self.agent, span__session=None)
-            shown.setdefault(None, set()).update(rows.values_list("content", flat=True))
+            seen = Introduction.objects.filter(content__in=chunk, span__agent=self.agent, span__session=None)
+            shown.setdefault(None, set()).update(seen.values_list("content", flat=True))
         return shown
 
 

@@ -57,7 +57,9 @@ class Session(Timestamped):
     user = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["agent", "external_id"], name="one_session_per_external_id")]
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "external_id"], name="one_session_per_external_id")
+        ]
         indexes = [models.Index(fields=["agent", "-started_at", "-id"], name="session_list")]
 
 
@@ -68,7 +70,7 @@ class SpanQuerySet(models.QuerySet["Span"]):
 
 
 class Span(Timestamped):
-    """One step of a run. `llm` spans are calls; their messages live in contents, in the order of `message_ids`.
+    """One step of a run. `llm` spans are calls; their messages live in contents, ordered by `message_ids`.
 
     `new_from` is the position of the first message that the session had not shown before this call: what
     stands before it is repeated from the session's earlier calls.
@@ -117,7 +119,9 @@ class Span(Timestamped):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "trace_id", "span_id"], name="one_span_per_trace_and_id")
+            models.UniqueConstraint(
+                fields=["workspace", "trace_id", "span_id"], name="one_span_per_trace_and_id"
+            )
         ]
         indexes = [
             models.Index(fields=["agent", "-started_at", "-id"], name="span_list"),
@@ -150,6 +154,7 @@ class Upload(Timestamped):
     path = models.CharField(max_length=400)
     rejects_path = models.CharField(max_length=400, blank=True)
     size = models.BigIntegerField()
+    format = models.CharField(max_length=40, blank=True, help_text="what the first lines look like")
     read = models.PositiveIntegerField(default=0)
     accepted = models.PositiveIntegerField(default=0)
     duplicate = models.PositiveIntegerField(default=0)

@@ -31,8 +31,8 @@ def messages_of_many(spans: Iterable[Span]) -> dict[int, CallContent]:
     return {
         span.pk: CallContent(
             messages=[bodies[pk] for pk in span.message_ids if pk in bodies],
-            tools=bodies.get(span.tools_id) or [],
-            output=bodies.get(span.output_id),
+            tools=bodies.get(span.tools_id or 0) or [],
+            output=bodies.get(span.output_id or 0),
         )
         for span in wanted
     }
@@ -42,7 +42,7 @@ def content_ids(span: Span) -> list[int]:
     return [*span.message_ids, *(pk for pk in (span.tools_id, span.output_id) if pk is not None)]
 
 
-def bodies_of(ids: Iterable[int]) -> dict[int | None, Any]:
+def bodies_of(ids: Iterable[int]) -> dict[int, Any]:
     return {
         pk: body
         for chunk in chunks(sorted(set(ids)))

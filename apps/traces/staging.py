@@ -63,7 +63,7 @@ def addressed(item: Staged, keyring: Keyring, originals: dict[bytes, Original]) 
     """Sets the addresses of an item and adds its contents to `originals`. Raises UnstorableError."""
     record = item.record
     if len(record.messages) > MOST_MESSAGES:
-        raise UnstorableError(f"the call holds {len(record.messages):,} messages; at most {MOST_MESSAGES:,} fit")
+        raise UnstorableError(f"{len(record.messages):,} messages in one call; at most {MOST_MESSAGES:,} fit")
     found: dict[bytes, Original] = {}
     item.messages = [_address(keyring, ContentKind.MESSAGE, message, found) for message in record.messages]
     item.tools = _address(keyring, ContentKind.TOOLS, record.tools, found) if record.tools else None

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
-import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ from apps.datasets.files import write_split
 from apps.datasets.models import Split
 from apps.jobs.runner import JobContext
 from apps.training.models import Specialist, TrainingRun
+from apps.training.storage import read_json, sha256, write_json
 
 LOCK_WAIT_S = 0.25
 STDERR_TAIL = 4000
@@ -94,24 +92,6 @@ def publish_to_server(specialist: Specialist, manifest: dict[str, Any]) -> None:
             "static_prompt": manifest.get("static_prompt") or {},
         },
     )
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(value, sort_keys=True))
-    part.replace(path)
-
-
-def read_json(text: str) -> Any:
-    """JSON in which NaN and Infinity, which a diverging run writes, become null."""
-    return json.loads(text, parse_constant=lambda _: None)
 
 
 def stderr_since(path: Path, offset: int) -> str:

@@ -30,7 +30,7 @@ class RecipeForm(forms.Form):
         min_value=0,
         max_value=1,
         label="Swapped values",
-        help_text="Share of examples whose copied values are swapped for random ones, so that copying is learnt.",
+        help_text="Share of examples whose copied values become random ones, so that copying is learnt.",
     )
     seed = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
 

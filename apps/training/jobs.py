@@ -16,12 +16,12 @@ from apps.training.folder import (
     exclusive,
     folder_of,
     publish_to_server,
-    read_json,
     stderr_since,
     verified_manifest,
     write_spec,
 )
 from apps.training.models import TrainingRun
+from apps.training.storage import read_json
 from apps.training.tail import ProgressTail
 
 BAD_INPUT = 2

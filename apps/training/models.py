@@ -26,7 +26,7 @@ class TrainingRun(Timestamped):
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="training_run")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     recipe = models.JSONField(default=dict)
-    # Last line of progress (step, total_steps, loss, tokens_per_s, eta_s…) with the last evaluation's figures.
+    # Last line of progress (step, total_steps, loss, tokens_per_s, eta_s) and the last evaluation's figures.
     progress = models.JSONField(default=dict)
     manifest = models.JSONField(default=dict)
 
@@ -49,7 +49,7 @@ class ProgressPoint(models.Model):
 
 
 class Specialist(Timestamped):
-    """A fine-tuned model of one task, named by the SHA-256 of its weights. `served_name` is never used twice."""
+    """A fine-tuned model of one task, named by its weights' SHA-256. `served_name` is never used twice."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="specialists")
     task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="specialists")

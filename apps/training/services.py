@@ -93,8 +93,8 @@ def _check_length(dataset: DatasetVersion, base: BaseModel) -> None:
     too_long = sum(length > base.context for length in lengths)
     if too_long > TOO_LONG_SHARE * len(lengths):
         raise NotTrainableError(
-            f"{too_long:,} of {len(lengths):,} examples are longer than {base}'s context of {base.context:,} tokens "
-            f"(the longest has about {max(lengths):,.0f}).",
+            f"{too_long:,} of {len(lengths):,} examples are longer than {base}'s context of {base.context:,} "
+            f"tokens (the longest has about {max(lengths):,.0f}).",
             hint="Choose a base model with a longer context, or a dataset that keeps fewer messages.",
         )
 

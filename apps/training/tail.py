@@ -10,8 +10,8 @@ from django.db import transaction
 from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.runner import JobContext, LeaseLostError
-from apps.training.folder import read_json
 from apps.training.models import ProgressPoint, TrainingRun
+from apps.training.storage import read_json
 
 FIGURES = ("loss", "eval_loss", "eval_exact", "learning_rate")
 
@@ -58,7 +58,7 @@ class ProgressTail:
             self._run.points.filter(step__gt=lines[-1]["step"]).delete()
         points = [
             ProgressPoint(run=self._run, step=line["step"], **{name: line.get(name) for name in FIGURES})
-            for line in lines
+            for line in _one_a_step(lines)
         ]
         ProgressPoint.objects.bulk_create(
             points,
@@ -90,6 +90,15 @@ class ProgressTail:
         for line in lines:
             if line.get("eval_loss") is not None:
                 self._context.log(f"step {line['step']} of {line['total_steps']}: {_note(line)}")
+
+
+def _one_a_step(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An upsert takes a row once only; a step that is reported twice keeps every figure it ever had."""
+    steps: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        known = {name: value for name, value in line.items() if value is not None}
+        steps[line["step"]] = {**steps.get(line["step"], {}), **known}
+    return list(steps.values())
 
 
 def _note(line: dict[str, Any]) -> str:

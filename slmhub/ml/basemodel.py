@@ -15,7 +15,7 @@ STARTER = Path(__file__).parent / "starter" / "weights"
 
 
 class BaseModelMissingError(Exception):
-    """The weights of a base model are not on this machine; the message names the command that fetches them."""
+    """The weights of a base model are not on this machine; the message names the command for it."""
 
 
 def base_folder(base: str) -> Path:

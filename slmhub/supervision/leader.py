@@ -7,11 +7,11 @@ nothing but the standard library, so that it costs little.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from types import FrameType
 
 from slmhub.supervision.supervisor import GRACE_S
@@ -19,22 +19,33 @@ from slmhub.supervision.supervisor import GRACE_S
 MARGIN_S = 2.0
 
 
-def main(arguments: list[str]) -> int:
-    process = subprocess.Popen(arguments)
+class EndAskedError(Exception):
+    """SIGTERM has come."""
 
-    def end(number: int, frame: FrameType | None) -> None:
+
+def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, _ask)
+    process = None
+    try:
+        process = subprocess.Popen(arguments)
+        return process.wait()
+    except EndAskedError:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        process.terminate()
-        deadline = time.monotonic() + GRACE_S - MARGIN_S
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        return _end(process) if process is not None else 0
+    finally:
+        # Its workers must not live on without it.
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
-    signal.signal(signal.SIGTERM, end)
-    code = process.wait()
-    # Its workers must not live on without it.
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-    return code
+
+def _ask(number: int, frame: FrameType | None) -> None:
+    raise EndAskedError
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_S - MARGIN_S)
+    return process.poll() or 0
 
 
 if __name__ == "__main__":

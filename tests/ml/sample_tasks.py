@@ -1,4 +1,4 @@
-"""Two tasks with values that training never sees: the wording is the same in both splits, the values are disjoint."""
+"""Two tasks whose wording is the same in both splits and whose values are disjoint."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import json
 from collections.abc import Callable
 from random import Random
 
+
 def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
 FIRST = words(
-    "Anna Boris Carla David Elena Farid Greta Hugo Ines Jonas Karin Leon Maria Nadia Oscar Paula Quentin Rosa Stefan "
-    "Tanja Umar Vera Walter Xenia Yusuf Zoe Albert Bianca Cedric Diana Emil Fatima Gustav Helena Igor Julia Kemal "
-    "Laura Mehmet Nora"
+    "Anna Boris Carla David Elena Farid Greta Hugo Ines Jonas Karin Leon Maria Nadia Oscar Paula "
+    "Quentin Rosa Stefan Tanja Umar Vera Walter Xenia Yusuf Zoe Albert Bianca Cedric Diana Emil Fatima "
+    "Gustav Helena Igor Julia Kemal Laura Mehmet Nora"
 )
 LAST = words(
-    "Abel Brandt Costa Dubois Eriksen Fischer Garcia Hansen Ivanov Jensen Keller Lopez Moreau Novak Olsen Petrov "
-    "Quist Rossi Schmidt Torres Ullmann Vogel Weber Xu Young Zimmer Adler Becker Conti Duarte Engel Ferrari Graf "
-    "Huber Ito Jansen Kovacs Lindgren Meyer Nowak"
+    "Abel Brandt Costa Dubois Eriksen Fischer Garcia Hansen Ivanov Jensen Keller Lopez Moreau Novak "
+    "Olsen Petrov Quist Rossi Schmidt Torres Ullmann Vogel Weber Xu Young Zimmer Adler Becker Conti "
+    "Duarte Engel Ferrari Graf Huber Ito Jansen Kovacs Lindgren Meyer Nowak"
 )
 CITIES = words(
-    "Aachen Bergen Cordoba Dresden Essen Faro Geneva Hamburg Izmir Jena Kassel Lisbon Malmo Nantes Oslo Porto Quito "
-    "Riga Sofia Tallinn Utrecht Vienna Warsaw York Zurich Athens Basel Cologne Dublin Exeter Florence Ghent Helsinki "
-    "Innsbruck Krakow Leipzig Madrid Naples Odense Prague"
+    "Aachen Bergen Cordoba Dresden Essen Faro Geneva Hamburg Izmir Jena Kassel Lisbon Malmo Nantes Oslo "
+    "Porto Quito Riga Sofia Tallinn Utrecht Vienna Warsaw York Zurich Athens Basel Cologne Dublin "
+    "Exeter Florence Ghent Helsinki Innsbruck Krakow Leipzig Madrid Naples Odense Prague"
 )
 EXTRACT = (
     "{name} from {city} ordered {order} on {date} and paid {amount}.",
@@ -38,16 +39,30 @@ EXTRACT = (
     "Why is {order} still not in {city}? I ordered it on {date} for {amount}. {name}",
 )
 TOOLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "get_order": (("order_id",), ("Where is {order}?", "Please look up order {order}", "status of {order} please")),
+    "get_order": (
+        ("order_id",),
+        ("Where is {order}?", "Please look up order {order}", "status of {order} please"),
+    ),
     "refund_order": (
         ("order_id", "amount"),
-        ("Refund {amount} for {order}", "I want {amount} back, order {order}", "{order} broke, give me {amount} back"),
+        (
+            "Refund {amount} for {order}",
+            "I want {amount} back, order {order}",
+            "{order} broke, give me {amount} back",
+        ),
     ),
     "book_visit": (
         ("name", "city", "date"),
-        ("Book a visit in {city} on {date} for {name}", "{name} comes to {city} on {date}", "visit for {name}: {city}, {date}"),
+        (
+            "Book a visit in {city} on {date} for {name}",
+            "{name} comes to {city} on {date}",
+            "visit for {name}: {city}, {date}",
+        ),
     ),
-    "change_city": (("order_id", "city"), ("Send {order} to {city} instead", "ship {order} to {city}, not here")),
+    "change_city": (
+        ("order_id", "city"),
+        ("Send {order} to {city} instead", "ship {order} to {city}, not here"),
+    ),
 }
 ARGUMENT = {"order_id": "order"}
 
@@ -57,12 +72,13 @@ def values(random: Random, split: int) -> dict[str, str]:
     half = slice(split, None, 2)
     digits = random.randint(1000, 49_999) * 2 + split
     cents = random.randint(0, 49) * 2 + split
+    month, day = random.randint(1, 12), random.randint(1, 14) * 2 - split
     return {
         "name": f"{random.choice(FIRST[half])} {random.choice(LAST[half])}",
         "city": random.choice(CITIES[half]),
         "order": f"{random.choice('ABCDEF')}{random.choice('KLMNP')}-{digits}",
         "amount": f"{random.randint(5, 900)}.{cents:02d}",
-        "date": f"20{random.randint(20, 29)}-{random.randint(1, 12):02d}-{random.randint(1, 14) * 2 - split:02d}",
+        "date": f"20{random.randint(20, 29)}-{month:02d}-{day:02d}",
     }
 
 

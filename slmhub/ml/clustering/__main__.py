@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ from slmhub.ml.clustering.reading import Batch, InputError, Kind, read
 
 BAD_INPUT = 2
 PROGRESS_SECONDS = 0.5
+# Read when the numeric libraries load: their idle threads would spin on a shared machine.
+THREADS = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
 
 class ProgressLines:
@@ -48,6 +51,8 @@ def arguments() -> argparse.Namespace:
 
 
 def run(batch: Batch, options: argparse.Namespace) -> None:
+    for name, value in THREADS.items():
+        os.environ.setdefault(name, value)
     # Imported late: a bad line is answered without waiting for the numeric libraries.
     from slmhub.ml.clustering.pipeline import Options, cluster
 

@@ -30,7 +30,7 @@ from slmhub.ml.clustering.splitting import is_closed_set, prompt_parts, topic_pa
 NONE = -1
 JOINED_PROBABILITY = 0.5
 # A text this far below the middle of its cluster, in spreads between the quartiles, belongs to none.
-FAR = 2.5
+FAR = 3.0
 ALWAYS_FAR = 0.25
 # A few busy intents fall into many communities, many sparse ones do not: merging makes up for it.
 SAME_INTENT = 0.75
@@ -191,18 +191,22 @@ def _part_labels(run: Run, group: Group, members: Labels, distinct: Labels) -> L
     """A label for each distinct ask of a cell, all 0 where the cell is one task."""
     whole = np.zeros(len(distinct), dtype=np.int64)
     options = run.options
-    if len(members) < options.split_at or len(distinct) < options.split_at // 2:
+    few = len(members) < options.split_at or len(distinct) < options.split_at // 2
+    if few or group.cell.is_structured:
         return whole
     least = max(2 * options.min_size, min(len(distinct) // 20, options.split_at))
     by_prompt = prompt_parts([run.texts[index] for index in distinct], least=least)
     if by_prompt is not None:
         return by_prompt
-    items = [run.items[index] for index in members]
-    answers = [item.answer for item in items if item.answer is not None]
-    for_machine = sum(item.machine for item in items) * 2 > len(items)
-    if group.cell.is_structured or for_machine or (answers and is_closed_set(answers)):
+    if _is_one_task([run.items[index] for index in members]):
         return whole
     return topic_parts(run.vectors[distinct], least=least, seed=options.seed)
+
+
+def _is_one_task(items: Sequence[Item]) -> bool:
+    """What a machine reads, and a classifier's verdicts, are one task whatever was asked."""
+    answers = [item.answer for item in items if item.answer is not None]
+    return sum(item.machine for item in items) * 2 > len(items) or (bool(answers) and is_closed_set(answers))
 
 
 def _described(run: Run, parts: Sequence[Part]) -> list[dict[str, Any]]:

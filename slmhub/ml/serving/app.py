@@ -11,7 +11,15 @@ from aiohttp import web
 from slmhub.ml.basemodel import BaseModelMissingError
 from slmhub.ml.prompts import render_prompt
 from slmhub.ml.serving.catalogue import BadManifestError, Catalogue, ServedModel, UnknownModelError
-from slmhub.ml.serving.engine import Asked, ContextExceededError, Delta, Engine, Finished, OverloadedError, Ticket
+from slmhub.ml.serving.engine import (
+    Asked,
+    ContextExceededError,
+    Delta,
+    Engine,
+    Finished,
+    OverloadedError,
+    Ticket,
+)
 from slmhub.ml.serving.loading import CorruptModelError
 from slmhub.ml.serving.requests import ChatRequest, InvalidRequestError, read_chat_request
 from slmhub.ml.serving.responses import Answer, error_body

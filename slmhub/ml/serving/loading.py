@@ -49,7 +49,7 @@ class LoadedModels:
 
 
 def load(served: ServedModel) -> LoadedModel:
-    """Base weights, with the adapter merged in for a specialist. Raises CorruptModelError, BaseModelMissingError."""
+    """A base, or a base with the adapter merged in. Raises CorruptModelError, BaseModelMissingError."""
     if served.kind is ModelKind.BASE:
         folder = base_folder(served.path)
         sha256 = _checked(folder, served.sha256, served.name)

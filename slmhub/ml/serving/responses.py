@@ -50,9 +50,7 @@ class Answer:
         end["choices"][0]["finish_reason"] = self._finish_reason(finished, message)
         chunks.append(end)
         if self.request.include_usage:
-            chunks.append(
-                self._frame("chat.completion.chunk") | {"choices": [], "usage": usage(finished)}
-            )
+            chunks.append(self._frame("chat.completion.chunk") | {"choices": [], "usage": usage(finished)})
         return chunks
 
     def _frame(self, kind: str) -> dict[str, Any]:

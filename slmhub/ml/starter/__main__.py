@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -28,13 +28,15 @@ SAVE_EVERY_STEPS = 500
 
 def main() -> None:
     options = _options()
-    recipe = StarterRecipe(minutes=options.minutes, seed=options.seed)
-    shape = StarterShape(hidden=options.hidden, layers=options.layers)
+    recipe = _recipe(options)
+    shape = StarterShape()
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
     tokenizer = byte_tokenizer()
     encode = SequenceEncoder(tokenizer)
     model = build_starter(shape, seed=recipe.seed)
+    if options.continue_from:
+        model = transformers.Qwen2ForCausalLM.from_pretrained(options.continue_from)
     tests = held_out(encode)
 
     def report(progress: Pretraining) -> None:
@@ -47,7 +49,19 @@ def main() -> None:
     progress = pretrain(model, encode, recipe, report=report)
     _save(model, tokenizer, options.out)
     figures = {name: exact_match(model, rows) for name, rows in held_out(encode, rows=256).items()}
-    _write_manifest(options.out, recipe=recipe, shape=shape, progress=progress, figures=figures)
+    earlier = _earlier(options.continue_from)
+    manifest = {
+        "name": "slmhub-starter",
+        "licence": "Apache-2.0",
+        "data": "generated text only (slmhub.ml.starter.skills)",
+        "shape": asdict(shape),
+        "recipe": asdict(recipe),
+        "mixture": MIXTURE,
+        "training": asdict(progress),
+        "continued_from": earlier,
+        "exact_match": figures,
+    }
+    _write_manifest(options.out, manifest)
 
 
 def _save(
@@ -57,43 +71,41 @@ def _save(
     tokenizer.save_pretrained(out)
 
 
+def _recipe(options: argparse.Namespace) -> StarterRecipe:
+    """From scratch with a climb in difficulty; a continued starter stays at the top."""
+    recipe = StarterRecipe(minutes=options.minutes, seed=options.seed)
+    if options.continue_from is None:
+        return recipe
+    return replace(recipe, learning_rate=2e-3, look_up_share=0.0, climb_share=0.01, batch_tokens=2048)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m slmhub.ml.starter", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=StarterRecipe.minutes, help="of processor time")
+    parser.add_argument("--continue-from", type=Path, help="a folder that this command wrote before")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--layers", type=int, default=StarterShape.layers)
-    parser.add_argument("--hidden", type=int, default=StarterShape.hidden)
     return parser.parse_args()
 
 
-def _write_manifest(
-    out: Path,
-    *,
-    recipe: StarterRecipe,
-    shape: StarterShape,
-    progress: Pretraining,
-    figures: dict[str, float],
-) -> None:
+def _earlier(folder: Path | None) -> dict[str, object] | None:
+    """What the manifest of the weights that were continued says about how they were made."""
+    if folder is None:
+        return None
+    manifest = json.loads((folder / "manifest.json").read_text())
+    kept = ("recipe", "training", "continued_from", "exact_match", "sha256")
+    return {key: manifest.get(key) for key in kept}
+
+
+def _write_manifest(out: Path, manifest: dict[str, object]) -> None:
     files = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(out.iterdir())
         if path.is_file() and path.name != "manifest.json"
     }
-    manifest = {
-        "name": "slmhub-starter",
-        "licence": "Apache-2.0",
-        "data": "generated text only (slmhub.ml.starter.skills)",
-        "shape": asdict(shape),
-        "recipe": asdict(recipe),
-        "mixture": MIXTURE,
-        "training": asdict(progress),
-        "exact_match": figures,
-        "sha256": files["model.safetensors"],
-        "files": files,
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
-    }
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    versions = {"torch": str(torch.__version__), "transformers": transformers.__version__}
+    complete = manifest | {"sha256": files["model.safetensors"], "files": files, "versions": versions}
+    (out / "manifest.json").write_text(json.dumps(complete, indent=1) + "\n")
 
 
 if __name__ == "__main__":

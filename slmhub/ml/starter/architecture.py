@@ -49,7 +49,7 @@ class StarterShape:
 
     vocabulary: int = 261
     hidden: int = 128
-    layers: int = 4
+    layers: int = 3
     heads: int = 4
     head_dim: int = 32
     context: int = 2048

@@ -83,7 +83,7 @@ def bucketed(sequences: list[Sequence], batch_tokens: int) -> list[Batch]:
 
 
 def target_logits(model: Qwen2ForCausalLM, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Logits and targets where a label counts, [targets, vocabulary], [targets]; the mask [rows, length-1]."""
+    """Logits [targets, vocabulary] and targets [targets] where a label counts; mask [rows, length-1]."""
     ids, labels = batch
     hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
     targets = labels[:, 1:]

@@ -51,12 +51,13 @@ def sentence(random: Random, values: dict[str, str]) -> str:
     """The values in clauses, shuffled, among words that mean nothing."""
     kinds = list(values)
     random.shuffle(kinds)
-    text = filler(random, 0, 4)
+    # A value must also be found where nothing stands before it.
+    text = filler(random, 1, 4) if random.random() < 0.5 else ""
     for kind in kinds:
         clause = random.choice(KINDS[kind].clauses).replace("{v}", values[kind])
         if random.random() < 0.15:
             clause = clause[0].upper() + clause[1:] if not clause.startswith(values[kind]) else clause
-        between = filler(random, 0, 3)
+        between = filler(random, 1, 3) if text and random.random() < 0.6 else ""
         text += (random.choice(JOINTS) if text else "") + (f"{between} " if between else "") + clause
     if random.random() < 0.3:
         text += random.choice(JOINTS) + filler(random, 1, 4)
@@ -91,12 +92,12 @@ def extract(random: Random, level: int) -> Pair:
 
 def _around(random: Random, ask: str, text: str) -> str:
     """Instruction first or last, with or without role marks, as conversations come."""
-    form = random.randrange(6)
-    if form == 0:
+    form = random.randrange(10)
+    if form < 4:
         return f"{text}\n{ask}"
-    if form == 1:
+    if form == 4:
         return f"{ask}\nuser: {text}"
-    if form == 2:
+    if form == 5:
         return f"user: {ask}\nuser: {text}"
     return f"{ask}\n{text}"
 

@@ -7,26 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
 ONSETS = _words(
-    "b c d f g h j k l m n p q r s t v w x z bl br ch cl cr dr fl fr gl gr kl kr pl pr qu sc sh sk sl sm sp st "
-    "str th tr tw wh"
+    "b c d f g h j k l m n p q r s t v w x z bl br ch cl cr dr fl fr gl gr kl kr pl pr qu sc sh sk sl "
+    "sm sp st str th tr tw wh"
 )
 VOWELS = _words("a e i o u y aa ae ai au ea ee ei ia ie io oa oe oo ou ue ui")
 CODAS = _words(
-    "b d ck ct ff ft g l ld ll lm lt m mb mp n nc nd ng nk nn nt p r rd rk rm rn rt s sh sk ss st t th tt tz x z "
-    "son ton man ley ez ini ova ski ic"
+    "b d ck ct ff ft g l ld ll lm lt m mb mp n nc nd ng nk nn nt p r rd rk rm rn rt s sh sk ss st t th "
+    "tt tz x z son ton man ley ez ini ova ski ic"
 )
+MONTHS = _words("January February March April May June July August September October November December")
 COMMON_WORDS = _words(
-    "the a an of to in on at for with and or but is was are be this that it please can could would you I we my our "
-    "your need want have has get got send sent new old back now later today soon still again about into over by "
-    "from order item box parcel bill price day week time team hello hi dear thanks thank regards store branch "
-    "office paid bought sold ask call check note update status help problem issue question since before after "
-    "there here which who when where how why not no yes very just also already never first last next open close "
-    "small large red blue green black white left right page screen door light phone table chair paper water"
+    "the a an of to in on at for with and or but is was are be this that it please can could would you "
+    "I we my our your need want have has get got send sent new old back now later today soon still "
+    "again about into over by from order item box parcel bill price day week time team hello hi dear "
+    "thanks thank regards store branch office paid bought sold ask call check note update status help "
+    "problem issue question since before after there here which who when where how why not no yes very "
+    "just also already never first last next open close small large red blue green black white left "
+    "right page screen door light phone table chair paper water"
 )
 
 
@@ -72,7 +75,7 @@ def digits(random: Random, least: int, most: int) -> str:
 
 def date(random: Random) -> str:
     year, month, day = random.randint(1990, 2039), random.randint(1, 12), random.randint(1, 28)
-    name = "January February March April May June July August September October November December"
+    name = MONTHS[month - 1]
     iso = f"{year}-{month:02d}-{day:02d}"
     forms = [iso, iso, iso, f"{day:02d}.{month:02d}.{year}", f"{month}/{day}/{year}", f"{day} {name}"]
     return random.choice([*forms, f"{name} {day}", f"{name[:3]} {day}, {year}"])
@@ -151,6 +154,10 @@ KINDS: dict[str, Kind] = {
             "signed {v}",
             "by {v}",
             "for {v}",
+            "{v} bought it",
+            "{v} asks",
+            "{v}'s account",
+            "{v} is the owner",
             "client {v}",
             "under the name {v}",
             "guest: {v}",
@@ -169,6 +176,10 @@ KINDS: dict[str, Kind] = {
             "to {v}",
             "near {v}",
             "{v} branch",
+            "{v} shop:",
+            "{v} team:",
+            "{v} region",
+            "{v} is my home",
             "the {v} office",
             "city of {v}",
             "({v})",
@@ -183,6 +194,9 @@ KINDS: dict[str, Kind] = {
         _words("order code ref id ticket sku parcel item order_id reference number booking"),
         (
             "order {v}",
+            "{v} is late",
+            "{v} arrived",
+            "{v}:",
             "code {v}",
             "ref {v}",
             "number {v}",
@@ -220,6 +234,8 @@ KINDS: dict[str, Kind] = {
         _words("amount sum total price paid cost value budget"),
         (
             "for {v}",
+            "{v} is wrong",
+            "{v} due",
             "paid {v}",
             "costs {v}",
             "total {v}",

@@ -1,8 +1,8 @@
 """Copy augmentation: values that an answer copies from its prompt are swapped for random ones.
 
-The swap is made on both sides. A model that sees each name a few times learns the names; one that never sees a
-name twice has to copy. No knowledge of the task is needed: a string of the answer that also stands in the prompt
-is a copied value, unless it stands in so many answers that it is a label.
+The swap is made on both sides. A model that sees each name a few times learns the names; one that never sees
+a name twice has to copy. No knowledge of the task is needed: a string of the answer that also stands in the
+prompt is a copied value, unless it stands in so many answers that it is a label.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class CopyAugmentation:
         longest_first = "|".join(sorted(map(re.escape, values), key=len, reverse=True))
         pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{longest_first})(?![A-Za-z0-9])")
         prompt, completion = (
-            pattern.sub(lambda match: swaps[match.group()], text) for text in (example.prompt, example.completion)
+            pattern.sub(lambda match: swaps[match.group()], text)
+            for text in (example.prompt, example.completion)
         )
         return prompt, completion
 

@@ -38,7 +38,7 @@ def within_length(examples: Sequence[Example], encoder: ChatEncoder, longest: in
         raise InputError(
             "too_long",
             f"{too_long} of {len(examples)} examples are longer than {longest} tokens (the longest has "
-            f"{max(lengths)}). Choose a base model with a longer context, or keep fewer messages in the prompt.",
+            f"{max(lengths)}). Choose a base model with a longer context, or a smaller window of messages.",
         )
     return fitting
 

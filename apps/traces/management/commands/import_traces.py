@@ -67,7 +67,9 @@ class Command(BaseCommand):
         }
         self.stdout.write(orjson.dumps(report).decode())
         if not summary.accepted and not summary.duplicate:
-            raise CommandError(f"Nothing could be read; see {rejects}." if summary.read else "The file is empty.")
+            raise CommandError(
+                f"Nothing could be read; see {rejects}." if summary.read else "The file is empty."
+            )
 
 
 def _check(files: list[Path], format: str) -> None:
@@ -98,13 +100,17 @@ def _workspace(slug: str) -> Workspace:
     if found is not None:
         return found
     if slug and slug != DEFAULT_WORKSPACE:
-        raise HubError(f"There is no workspace {slug!r}.", hint="Leave --workspace out or make it in the browser.")
+        raise HubError(
+            f"There is no workspace {slug!r}.", hint="Leave --workspace out or make it in the browser."
+        )
     return create_workspace(name="Default", owner=_owner())
 
 
 def _owner() -> User:
     people = User.objects.order_by("-is_superuser", "pk")
-    return people.first() or User.objects.create_user("admin@localhost", None, name="Admin", is_superuser=True)
+    return people.first() or User.objects.create_user(
+        "admin@localhost", None, name="Admin", is_superuser=True
+    )
 
 
 def _agent(workspace: Workspace, slug: str) -> Agent:
@@ -121,5 +127,3 @@ def _rejects_path(agent: Agent) -> Path:
 def _progress(summary: IngestSummary) -> None:
     sys.stderr.write(f"\r{summary.read:,} read, {summary.rejected:,} rejected")
     sys.stderr.flush()
-
-

@@ -1,0 +1,122 @@
+"""What held-out examples share with training: wording of prompts, values of answers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from apps.datasets.building import Row
+from apps.datasets.models import Split
+from slmhub.formats import signature
+
+FEW_KINDS, RECURRING = 30, 0.5
+SHORTEST_VALUE = 2
+TEXT = "answer"
+
+
+def overlap_of(rows: Sequence[Row]) -> dict[str, Any]:
+    """Counts `{"seen", "of"}` of test rows: `wording` of prompts, `values` by field and over open fields.
+
+    A field whose few values recur in training is a choice; its values must be seen to be learnt.
+    """
+    train = [row for row in rows if row.split == Split.TRAIN]
+    test = [row for row in rows if row.split == Split.TEST]
+    wordings = {wording_of(row) for row in train}
+    known = _values_by_field(train)
+    choices = {name for name, counts in known.items() if _is_choice(counts)}
+    fields: dict[str, dict[str, Any]] = {}
+    for row in test:
+        for name, value in leaves_of(row.candidate.output):
+            field = fields.setdefault(name, {"seen": 0, "of": 0, "choice": name in choices})
+            field["seen"] += value in known.get(name, ())
+            field["of"] += 1
+    return {
+        "wording": {"seen": sum(wording_of(row) in wordings for row in test), "of": len(test)},
+        "values": _sum(field for field in fields.values() if not field["choice"]),
+        "choices": _sum(field for field in fields.values() if field["choice"]),
+        "fields": dict(sorted(fields.items())),
+    }
+
+
+def _sum(fields: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    fields = list(fields)
+    return {"seen": sum(field["seen"] for field in fields), "of": sum(field["of"] for field in fields)}
+
+
+def _values_by_field(rows: Iterable[Row]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for row in rows:
+        for name, value in leaves_of(row.candidate.output):
+            found.setdefault(name, Counter())[value] += 1
+    return found
+
+
+def _is_choice(counts: Counter[str]) -> bool:
+    return len(counts) <= min(FEW_KINDS, RECURRING * counts.total())
+
+
+def wording_of(row: Row) -> str:
+    """The prompt with the values of its own answer, and everything that looks like a value, cut out."""
+    values = {value for _, value in leaves_of(row.candidate.output) if len(value) >= SHORTEST_VALUE}
+    text = row.prompt
+    for value in sorted(values, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "0", text)
+    return signature.mask(text)
+
+
+def leaves_of(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(field, value) of an answer: leaves of tool arguments or of a JSON answer, else its whole text."""
+    calls = output.get("tool_calls") or ()
+    text = signature.text_of(output.get("content"))
+    sources = [str((call.get("function") or {}).get("arguments") or "{}") for call in calls] or [text]
+    for source in sources:
+        value = _json(source)
+        if isinstance(value, dict | list):
+            yield from _leaves("", value)
+        else:
+            yield TEXT, source
+
+
+def _json(text: str) -> Any:
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(f"{path}.{key}" if path else str(key), inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(f"{path}[]", inner)
+    elif value is not None:
+        yield path, value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def in_words(overlap: Mapping[str, Any]) -> list[str]:
+    """Sentences for people: what an evaluation on these rows shows, and what it cannot."""
+    words = []
+    if overlap.get("wording", {}).get("of"):
+        share = _percent(overlap["wording"])
+        words.append(f"Wording: {share} of the held-out prompts are worded like a training prompt.")
+    if overlap.get("values", {}).get("of"):
+        share = _percent(overlap["values"])
+        words.append(f"Values: {share} of the extracted values occur in training.")
+    if overlap.get("choices", {}).get("of"):
+        share = _percent(overlap["choices"])
+        words.append(
+            f"Choices: {share} of the values of fields with few kinds occur in training, as they must."
+        )
+    return words
+
+
+def _percent(counts: Mapping[str, int]) -> str:
+    return f"{100 * counts['seen'] / counts['of']:.0f} %"

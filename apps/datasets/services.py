@@ -1,0 +1,155 @@
+"""Build a dataset version and freeze it; after that nothing changes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.core.errors import ConflictError, HubError
+from apps.datasets.building import Row, counts_of, digest_of
+from apps.datasets.candidates import Reason
+from apps.datasets.models import DatasetVersion, Example, FrozenError
+from apps.datasets.overlap import overlap_of
+from apps.datasets.parameters import Parameters
+from apps.discovery.models import Task, TaskState
+from apps.discovery.readiness import HIGH_DISCORDANCE, LOW_DISCORDANCE, MARGIN, calls_needed
+from apps.events.models import EventType
+from apps.events.services import publish
+from apps.jobs.models import Job
+from apps.jobs.services import enqueue
+from slmhub.ml.evaluation import rows_needed
+from slmhub.ml.prompts import StaticPrompt
+
+FEWEST_TRAIN, FEWEST_TEST = 20, 5
+BATCH = 500
+DEFAULTS = Parameters()
+
+
+class NotAcceptedError(ConflictError):
+    """Only what a person has accepted is built."""
+
+
+class TooSmallError(HubError):
+    """Too few usable calls for a dataset."""
+
+    status = 422
+
+
+@transaction.atomic
+def build(*, task: Task, actor: User | None, parameters: Parameters = DEFAULTS) -> DatasetVersion:
+    """The next version, queued. Raises `NotAcceptedError`, and `ConflictError` while one is being built."""
+    task = Task.objects.select_for_update().select_related("agent__workspace").get(pk=task.pk)
+    if task.state != TaskState.ACCEPTED:
+        raise NotAcceptedError(
+            f"“{task}” is {task.get_state_display().lower()}.", hint="Accept the task first."
+        )
+    if DatasetVersion.objects.filter(task=task, job__in=Job.objects.open()).exists():
+        raise ConflictError(
+            f"A dataset of “{task}” is being built already.", hint="Wait for it, or cancel its job."
+        )
+    number = DatasetVersion.objects.filter(task=task).aggregate(last=Max("number"))["last"] or 0
+    dataset = DatasetVersion.objects.create(
+        agent=task.agent, task=task, number=number + 1, created_by=actor, parameters=asdict(parameters)
+    )
+    dataset.job = enqueue(
+        workspace=task.agent.workspace,
+        agent=task.agent,
+        title=f"Build dataset {dataset}"[:200],
+        entry="apps.datasets.jobs.run",
+        arguments={"dataset_id": dataset.pk},
+        actor=actor,
+        url=reverse("datasets:detail", args=[task.agent.workspace.slug, task.agent.slug, dataset.pk]),
+    )
+    dataset.save(update_fields=["job"])
+    return dataset
+
+
+@transaction.atomic
+def freeze(
+    *, dataset: DatasetVersion, rows: Sequence[Row], static: StaticPrompt, left_out: Counter[str]
+) -> DatasetVersion:
+    """Stores the examples and seals the version with their hash. Raises `TooSmallError`, `FrozenError`."""
+    counts = {**counts_of(rows, static), "calls": len(rows) + left_out.total()}
+    check_size(counts, left_out)
+    # Another attempt of the same job may have left nothing here, but must not leave half.
+    if dataset.examples.exists():
+        raise FrozenError
+    Example.objects.bulk_create(_examples(dataset, rows), batch_size=BATCH)
+    sealed = DatasetVersion.objects.filter(pk=dataset.pk, frozen_at__isnull=True).update(
+        counts=counts,
+        left_out=dict(left_out),
+        static_prompt=static.to_json(),
+        overlap=overlap_of(rows),
+        digest=digest_of(rows, static),
+        frozen_at=timezone.now(),
+    )
+    if not sealed:
+        raise FrozenError
+    dataset.refresh_from_db()
+    _tell(dataset)
+    return dataset
+
+
+def _tell(dataset: DatasetVersion) -> None:
+    data: dict[str, Any] = {
+        "dataset": dataset.pk,
+        "name": str(dataset),
+        "digest": dataset.digest,
+        **dataset.counts,
+    }
+    agent = dataset.agent
+    publish(
+        workspace=agent.workspace,
+        type=EventType.DATASET_FROZEN,
+        actor=dataset.created_by,
+        agent=agent,
+        data={**data, "task": dataset.task_id},
+    )
+
+
+def _examples(dataset: DatasetVersion, rows: Sequence[Row]) -> list[Example]:
+    return [
+        Example(
+            dataset=dataset,
+            span_id=row.candidate.span,
+            split=row.split,
+            session=row.candidate.session[:200],
+            position=position,
+            messages=row.candidate.messages,
+            tools=row.candidate.tools,
+            expected=row.candidate.output,
+            prompt=row.prompt,
+            completion=row.completion,
+        )
+        for position, row in enumerate(rows)
+    ]
+
+
+def check_size(counts: dict[str, Any], left_out: Counter[str]) -> None:
+    """Raises `TooSmallError`, which says what is missing and what took most of the calls."""
+    if counts["train"] >= FEWEST_TRAIN and counts["test"] >= FEWEST_TEST:
+        return
+    usable = counts["train"] + counts["validation"] + counts["test"]
+    low, high = calls_needed(LOW_DISCORDANCE), calls_needed(HIGH_DISCORDANCE)
+    reasons = "; ".join(f"{number:,} × {Reason(name).label}" for name, number in left_out.most_common(3))
+    raise TooSmallError(
+        f"Of {counts['calls']:,} calls only {usable:,} can be learnt from ({reasons or 'none left out'}).",
+        hint=(
+            f"It takes at least {FEWEST_TRAIN} for training and {FEWEST_TEST} held out; the gate needs about "
+            f"{low:,} to {high:,} calls."
+        ),
+    )
+
+
+def gate_rows() -> tuple[int, int]:
+    """Held-out rows that the gate needs when the models disagree on 5 % and on 10 % of them."""
+    low = rows_needed(margin=MARGIN, discordance=LOW_DISCORDANCE)
+    return low, rows_needed(margin=MARGIN, discordance=HIGH_DISCORDANCE)

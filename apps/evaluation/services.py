@@ -1,0 +1,188 @@
+"""Starting an evaluation and judging its answers."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.core.errors import ConflictError, HubError
+from apps.datasets.models import Example, Split
+from apps.evaluation.models import Answer, EvaluationRun, System
+from apps.events.models import EventType
+from apps.events.services import publish
+from apps.jobs.models import ENDED, Job
+from apps.jobs.runner import JobContext, LeaseLostError
+from apps.jobs.services import enqueue
+from apps.registry.selectors import teacher_of
+from apps.training.models import Specialist
+from slmhub.ml.evaluation import EvaluationError, compare, evaluate
+
+JOB = "apps.evaluation.jobs.run"
+WIDEST_MARGIN = 0.2
+
+
+class CannotEvaluateError(ConflictError):
+    """There is nothing to compare, or it is being compared already."""
+
+
+class BadMarginError(HubError):
+    """The margin is no share that a team could accept."""
+
+    status = 422
+
+
+@transaction.atomic
+def start(*, specialist: Specialist, actor: User | None, margin: float = 0.05) -> EvaluationRun:
+    """Queues an evaluation on the test split of the specialist's own dataset.
+
+    Raises CannotEvaluateError or BadMarginError.
+    """
+    if not 0 < margin <= WIDEST_MARGIN:
+        raise BadMarginError(
+            f"A margin of {margin:g} is out of bounds.", hint="Choose more than 0 and at most 0.2."
+        )
+    dataset = specialist.run.dataset
+    if not dataset.examples.filter(split=Split.TEST).exists():
+        raise CannotEvaluateError(
+            f"{dataset} has no test examples.", hint="Collect more calls and build it again."
+        )
+    if specialist.evaluation_runs.exclude(job__state__in=ENDED).exclude(job=None).exists():
+        raise CannotEvaluateError("This specialist is being evaluated now.", hint="Wait for its verdict.")
+    agent = specialist.agent
+    run = EvaluationRun.objects.create(
+        agent=agent,
+        specialist=specialist,
+        dataset=dataset,
+        started_by=actor,
+        margin=margin,
+        teacher_simulated=_is_simulated(specialist),
+    )
+    publish(
+        workspace=agent.workspace,
+        type=EventType.EVALUATION_STARTED,
+        actor=actor,
+        agent=agent,
+        data=facts(run),
+    )
+    run.job = enqueue(
+        workspace=agent.workspace,
+        agent=agent,
+        title=f"Evaluate {specialist} on {dataset}"[:200],
+        entry=JOB,
+        arguments={"run_id": run.pk},
+        actor=actor,
+        url=reverse("evaluation:detail", args=[agent.workspace.slug, agent.slug, run.pk]),
+    )
+    run.save(update_fields=["job"])
+    return run
+
+
+def _is_simulated(specialist: Specialist) -> bool:
+    """Whether the teacher, or what it was recorded to answer, is the demo's stand-in."""
+    teacher = teacher_of(specialist.agent)
+    recorded = specialist.run.dataset.examples.filter(split=Split.TEST, span__simulated=True)
+    return bool(teacher and teacher.simulated) or recorded.exists()
+
+
+def judge(*, context: JobContext, run: EvaluationRun) -> dict[str, Any]:
+    """Scores every answer, writes report and verdict. Raises CannotEvaluateError or LeaseLostError."""
+    examples = list(run.dataset.examples.filter(split=Split.TEST).order_by("position"))
+    answers = list(run.answers.all())
+    try:
+        report = evaluate(
+            _rows(examples, answers),
+            candidate=System.SPECIALIST.value,
+            baseline=System.TEACHER.value,
+            margin=run.margin,
+        ).as_dict()
+    except EvaluationError as error:
+        raise CannotEvaluateError(str(error)) from error
+    _mark(examples, answers)
+    verdict = report["gate"]["verdict"]
+    with transaction.atomic():
+        if not context.job.renew():
+            raise LeaseLostError
+        Answer.objects.bulk_update(answers, ["correct"], batch_size=200)
+        EvaluationRun.objects.filter(pk=run.pk).update(
+            report=_plain({**report, **_how(answers)}), verdict=verdict, finished_at=timezone.now()
+        )
+        data = {**facts(run), "job": context.job.pk, "verdict": verdict}
+        publish(workspace=run.agent.workspace, type=EventType.EVALUATION_FINISHED, agent=run.agent, data=data)
+    return {"evaluation": run.pk, "verdict": verdict}
+
+
+def _rows(examples: list[Example], answers: list[Answer]) -> list[dict[str, Any]]:
+    by_example: dict[int, dict[str, Any]] = defaultdict(dict)
+    for answer in answers:
+        by_example[answer.example_id][answer.system] = answer.message
+    return [
+        {
+            "id": str(example.pk),
+            "session": example.session,
+            "expected": example.expected,
+            "answers": by_example[example.pk],
+            "tools": example.tools,
+        }
+        for example in examples
+    ]
+
+
+def _mark(examples: list[Example], answers: list[Answer]) -> None:
+    expected = {example.pk: example for example in examples}
+    for answer in answers:
+        example = expected[answer.example_id]
+        answer.correct = compare(example.expected, answer.message, example.tools or ()).match
+
+
+def _how(answers: list[Answer]) -> dict[str, Any]:
+    """How the answers came about: latency of each system, and how many of the teacher's were recorded."""
+    latencies = {
+        system.value: _percentiles([a.latency_ms for a in answers if a.system == system and a.latency_ms])
+        for system in System
+    }
+    recorded = sum(answer.recorded for answer in answers)
+    asked = sum(answer.system == System.TEACHER for answer in answers) - recorded
+    return {"latency": latencies, "teacher": {"asked": asked, "recorded": recorded}}
+
+
+def _percentiles(values: list[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    ordered = sorted(values)
+    return {
+        "p50": ordered[len(ordered) // 2],
+        "p95": ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Without the infinities that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@transaction.atomic
+def tell_failure(*, context: JobContext, run: EvaluationRun) -> None:
+    if not Job.objects.held(context.job.pk, context.job.attempt).exists():
+        raise LeaseLostError
+    data = {**facts(run), "job": context.job.pk}
+    publish(workspace=run.agent.workspace, type=EventType.EVALUATION_FAILED, agent=run.agent, data=data)
+
+
+def facts(run: EvaluationRun) -> dict[str, Any]:
+    specialist = run.specialist
+    return {
+        "evaluation": run.pk,
+        "specialist": specialist.pk,
+        "task": specialist.task_id,
+        "name": str(specialist.task),
+    }

@@ -1,0 +1,78 @@
+"""The three systems of an evaluation and how each is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from apps.datasets.models import Example
+from apps.evaluation.asking import Endpoint, Question
+from apps.registry import weights
+from apps.registry.models import BaseModel, Teacher
+from apps.registry.selectors import teacher_key
+from apps.training.models import Specialist
+from apps.training.storage import write_json
+
+# What of a recorded call's parameters shapes its answer; the teacher is asked as the agent asked it.
+REPLAYED = (
+    "temperature",
+    "top_p",
+    "response_format",
+    "tool_choice",
+    "max_tokens",
+    "max_completion_tokens",
+    "seed",
+)
+SPARE_TOKENS = 64
+
+
+def specialist_endpoint(specialist: Specialist, longest: int) -> Endpoint:
+    return Endpoint(_server(), specialist.served_name, parameters=_greedy(longest))
+
+
+def base_endpoint(base: BaseModel, longest: int) -> Endpoint:
+    """Makes the specialist server offer the base itself, with nothing pruned from what it is asked."""
+    name = f"base-{base.slug}"
+    manifest = {"kind": "base", "path": str(weights.locate(base)), "sha256": None, "static_prompt": None}
+    write_json(Path(settings.MODELS_DIR) / name / "manifest.json", manifest)
+    return Endpoint(_server(), name, parameters=_greedy(longest))
+
+
+def teacher_endpoint(teacher: Teacher) -> Endpoint:
+    return Endpoint(teacher.base_url.rstrip("/"), teacher.model, key=teacher_key(teacher))
+
+
+def _server() -> str:
+    return f"{settings.SPECIALIST_SERVER_URL}/v1"
+
+
+def _greedy(longest: int) -> Mapping[str, Any]:
+    # No token is shorter than a byte, so a right answer always fits.
+    return {"temperature": 0, "max_tokens": longest + SPARE_TOKENS}
+
+
+def longest_answer(examples: list[Example]) -> int:
+    """Bytes of the longest expected completion."""
+    return max((len(example.completion.encode()) for example in examples), default=0)
+
+
+def question(example: Example) -> Question:
+    return Question(id=example.pk, messages=example.messages, tools=example.tools or [])
+
+
+def recorded_question(example: Example) -> Question:
+    """As the agent asked it: the same model and parameters."""
+    if example.span is None:
+        return question(example)
+    given = example.span.parameters
+    parameters = {name: given[name] for name in REPLAYED if given.get(name) is not None}
+    return Question(
+        id=example.pk,
+        messages=example.messages,
+        tools=example.tools or [],
+        model=example.span.model,
+        parameters=parameters,
+    )

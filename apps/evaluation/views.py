@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.core.errors import HubError
+from apps.core.keyset import BadCursorError, paginate
+from apps.datasets.overlap import in_words
+from apps.evaluation import selectors, services
+from apps.evaluation.asking import CONCURRENCY
+from apps.evaluation.models import EvaluationRun, Verdict
+from apps.registry.models import LicenceClass
+from apps.training.models import Specialist
+
+
+class MarginForm(forms.Form):
+    margin = forms.FloatField(required=False, min_value=0.001, max_value=services.WIDEST_MARGIN)
+
+
+@requires(Right.VIEW)
+@require_safe
+def list_runs(request: MemberRequest) -> HttpResponse:
+    try:
+        page = paginate(
+            selectors.runs_of(request.agent), by="created_at", cursor=request.GET.get("cursor", "")
+        )
+    except BadCursorError:
+        return redirect("evaluation:list", request.workspace.slug, request.agent.slug)
+    rows = [(run, selectors.state_of(run), selectors.scores(run)) for run in page]
+    return render(request, "evaluation/list.html", {"page": page, "rows": rows})
+
+
+@requires(Right.BUILD)
+@require_POST
+def start_run(request: MemberRequest, pk: int) -> HttpResponse:
+    specialist = get_object_or_404(
+        Specialist.objects.select_related("run__dataset", "agent__workspace"), agent=request.agent, pk=pk
+    )
+    form = MarginForm(request.POST)
+    if not form.is_valid():
+        return _back(request, specialist, "Choose a margin of more than 0 and at most 20 points.")
+    margin = form.cleaned_data["margin"] or 0.05
+    try:
+        run = services.start(specialist=specialist, actor=request.membership.user, margin=margin)
+    except HubError as error:
+        return _back(request, specialist, f"{error.message} {error.hint}")
+    messages.success(request, "The evaluation is queued.")
+    return redirect("evaluation:detail", request.workspace.slug, request.agent.slug, run.pk)
+
+
+def _back(request: MemberRequest, specialist: Specialist, words: str) -> HttpResponse:
+    messages.error(request, words)
+    return redirect("training:detail", request.workspace.slug, request.agent.slug, specialist.run_id)
+
+
+@requires(Right.VIEW)
+@require_safe
+def show_run(request: MemberRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(selectors.runs_of(request.agent), pk=pk)
+    return render(request, "evaluation/detail.html", _context(request, run))
+
+
+def _context(request: MemberRequest, run: EvaluationRun) -> dict[str, Any]:
+    context = {"run": run, "state": selectors.state_of(run), "ruling": selectors.ruling(run)}
+    if not run.verdict:
+        return context
+    only_wrong = request.GET.get("show") != "all"
+    page = request.GET.get("page", "1")
+    number = int(page) if page.isdecimal() and len(page) < 7 else 1
+    return {
+        **context,
+        "gate": run.report["gate"],
+        "scores": selectors.scores(run),
+        "errors": selectors.error_rows(run),
+        "fields": selectors.field_rows(run),
+        "slices": selectors.slice_rows(run),
+        "order": selectors.ORDER,
+        "asked": run.report.get("teacher", {}),
+        "overlap": in_words(run.dataset.overlap),
+        "only_wrong": only_wrong,
+        "compared": selectors.compared(run, only_wrong=only_wrong, page=number),
+        "concurrency": CONCURRENCY,
+        "may_request": run.verdict == Verdict.PASS,
+        "is_blocked": run.specialist.base.licence_class == LicenceClass.RESEARCH,
+    }

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.insights import selectors, services
+
+
+@login_required
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    workspace = selectors.home_workspace(request.user)  # type: ignore[arg-type]
+    if workspace is None:
+        return redirect("team:create_workspace")
+    return redirect("insights:workspace_home", workspace.slug)
+
+
+@requires(Right.VIEW)
+@require_safe
+def workspace_home(request: MemberRequest) -> HttpResponse:
+    agent = selectors.home_agent(request.workspace, request.session.get("agent"))
+    if agent is None:
+        return render(request, "insights/no_agent.html")
+    return redirect("insights:home", request.workspace.slug, agent.slug)
+
+
+@requires(Right.VIEW)
+@require_safe
+def home(request: MemberRequest) -> HttpResponse:
+    since = services.note_visit(membership=request.membership, session=request.session)
+    return render(
+        request, "insights/home.html", selectors.home(request.agent, request.membership, since=since)
+    )

@@ -1,0 +1,44 @@
+"""Reading jobs for pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.accounts.models import Workspace
+from apps.jobs.models import Job, JobLine, Queue, State
+
+MOST_LINES = 300
+LONGEST_VALUE = 4000
+
+
+def jobs_of(workspace: Workspace, *, state: str = "", queue: str = "") -> QuerySet[Job]:
+    """The workspace's jobs; words that are no state or queue filter nothing."""
+    jobs = workspace.jobs.select_related("agent", "created_by")
+    if state in State.values:
+        jobs = jobs.filter(state=state)
+    return jobs.filter(queue=queue) if queue in Queue.values else jobs
+
+
+def last_lines(job: Job) -> tuple[list[JobLine], bool]:
+    """The newest lines of the log, in order, and whether older ones were left out."""
+    newest = list(job.lines.order_by("-pk")[: MOST_LINES + 1])
+    return newest[MOST_LINES - 1 :: -1] if len(newest) > MOST_LINES else newest[::-1], len(
+        newest
+    ) > MOST_LINES
+
+
+def result_facts(job: Job) -> list[tuple[str, str]]:
+    """The result as words and values, bounded."""
+    return [(key.replace("_", " ").capitalize(), _text(value)) for key, value in job.result.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -1,0 +1,163 @@
+"""The list of calls: narrowed, counted up to a bound, summed up over a sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Left
+from django.utils import timezone
+
+from apps.accounts.models import Agent
+from apps.contents.models import Content
+from apps.contents.search import MOST_HITS, matching
+from apps.traces.forms import PERIODS
+from apps.traces.models import Introduction, Span, Status
+from apps.traces.spans import preview_of
+
+COUNT_UP_TO = 10_000
+SAMPLE = 1_000
+_MOST_FACETS = 100
+_SNIPPET = 70
+_PLAIN = ("model", "action", "status", "audience", "source")
+_NOT_LISTED = ("parameters", "attributes", "error", "routing_key")
+
+
+@dataclass(frozen=True)
+class Search:
+    """The calls that match, and the messages through which a text matched (None without a text)."""
+
+    spans: QuerySet[Span]
+    text: str = ""
+    hits: list[int] | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        return self.hits is not None and len(self.hits) >= MOST_HITS
+
+
+@dataclass(frozen=True)
+class Figures:
+    """`calls` is exact up to `COUNT_UP_TO`; the rest is of the latest `sample` calls."""
+
+    calls: int
+    sample: int
+    sessions: int
+    tokens: int | None
+    error_share: float | None
+    latency_ms: float | None
+
+    @property
+    def is_capped(self) -> bool:
+        return self.calls > COUNT_UP_TO
+
+    @property
+    def is_sampled(self) -> bool:
+        return self.calls > self.sample
+
+    @property
+    def sample_text(self) -> str:
+        return f"{self.sample:,}"
+
+
+@dataclass(frozen=True)
+class Row:
+    span: Span
+    asked: str
+    answered: str
+    snippet: tuple[str, str, str] | None = None
+
+
+def search(agent: Agent, wanted: dict[str, str]) -> Search:
+    """Calls of the agent narrowed by the values of `CallFilter.wanted`."""
+    spans = Span.objects.calls().filter(agent=agent).select_related("session").defer(*_NOT_LISTED)
+    plain = {
+        name: wanted[name] for name in ("model", "action", "status", "audience", "source") if name in wanted
+    }
+    spans = spans.filter(**plain)
+    if "session" in wanted:
+        spans = spans.filter(session__external_id=wanted["session"])
+    if "period" in wanted:
+        spans = spans.filter(started_at__gte=timezone.now() - PERIODS[wanted["period"]][1])
+    if "q" not in wanted:
+        return Search(spans)
+    hits = matching(agent.workspace, wanted["q"])
+    introducing = Introduction.objects.filter(content__in=hits, span__agent=agent)
+    return Search(spans.filter(pk__in=introducing.values("span")), wanted["q"], hits)
+
+
+def figures(spans: QuerySet[Span]) -> Figures:
+    calls = spans.order_by()[: COUNT_UP_TO + 1].count()
+    latest = spans.order_by("-started_at", "-pk")[:SAMPLE]
+    rows = list(latest.values_list("session", "status", "latency_ms", "input_tokens", "output_tokens"))
+    latencies = [latency for _, _, latency, _, _ in rows if latency is not None]
+    tokens = [(asked or 0) + (answered or 0) for *_, asked, answered in rows if asked is not None]
+    return Figures(
+        calls=calls,
+        sample=len(rows),
+        sessions=len({session for session, *_ in rows if session is not None}),
+        tokens=round(sum(tokens) / len(tokens)) if tokens else None,
+        error_share=sum(status == Status.ERROR for _, status, *_ in rows) / len(rows) if rows else None,
+        latency_ms=median(latencies) if latencies else None,
+    )
+
+
+def facets(agent: Agent, column: str) -> list[str]:
+    """The distinct values of an indexed column, found by one index seek each."""
+    if column not in ("model", "action"):
+        raise ValueError(column)
+    sql = f"""
+        WITH RECURSIVE found(value) AS (
+            SELECT MIN({column}) FROM traces_span WHERE agent_id = %s
+            UNION ALL
+            SELECT (SELECT MIN({column}) FROM traces_span WHERE agent_id = %s AND {column} > found.value)
+            FROM found WHERE found.value IS NOT NULL
+        ) SELECT value FROM found WHERE value IS NOT NULL AND value <> '' LIMIT %s
+    """  # noqa: S608 - the column is one of two
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [agent.pk, agent.pk, _MOST_FACETS])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def rows_of(found: Search, spans: Sequence[Span]) -> list[Row]:
+    """What each call was asked and answered, read now, so that a decided finding shows at once."""
+    texts = _beginnings({pk for span in spans for pk in (*span.message_ids[-1:], span.output_id) if pk})
+    snippets = _snippets(found, spans)
+    return [
+        Row(
+            span=span,
+            asked=texts.get(span.message_ids[-1], "") if span.message_ids else "",
+            answered=texts.get(span.output_id or 0, ""),
+            snippet=snippets.get(span.pk),
+        )
+        for span in spans
+    ]
+
+
+def _beginnings(ids: set[int]) -> dict[int, str]:
+    rows = Content.objects.filter(pk__in=ids).values_list("pk", Left("text", 400))
+    return {pk: preview_of(text) for pk, text in rows}
+
+
+def _snippets(found: Search, spans: Sequence[Span]) -> dict[int, tuple[str, str, str]]:
+    """Per call the place where a message that it introduced matches: (before, hit, after)."""
+    word = re.search(r"[^\W_]+", found.text)
+    if not found.hits or not word:
+        return {}
+    rows = Introduction.objects.filter(span__in=[span.pk for span in spans], content__in=found.hits)
+    # The earliest of several wins.
+    rows = rows.select_related("content").order_by("-position")
+    return {row.span_id: _around(row.content.text, word.group()) for row in rows}
+
+
+def _around(text: str, word: str) -> tuple[str, str, str]:
+    found = re.search(re.escape(word), text, re.IGNORECASE)
+    if found is None:
+        return preview_of(text), "", ""
+    at, end = found.span()
+    before = ("…" if at > _SNIPPET else "") + text[max(0, at - _SNIPPET) : at]
+    return before, text[at:end], text[end : end + _SNIPPET] + ("…" if len(text) > end + _SNIPPET else "")

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.core.errors import HubError
+from apps.jobs import services as jobs
+from apps.jobs.models import State
+from apps.traces import uploads
+from apps.traces.forms import UploadForm
+from apps.traces.models import Upload
+
+_LISTED = 20
+# Room for the form's other fields and the parts' headers.
+_FORM_OVERHEAD = 1024 * 1024
+
+
+@requires(Right.INGEST)
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: MemberRequest) -> HttpResponseBase:
+    """The body is measured before anything reads it; only then is its CSRF token looked for inside."""
+    if request.method != "POST":
+        return _page(request, UploadForm())
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if length > settings.LARGEST_UPLOAD + _FORM_OVERHEAD:
+        error = uploads.UploadTooLargeError(length)
+        return _page(request, UploadForm(), error=f"{error.message} {error.hint}", status=error.status)
+    return _receive(request)
+
+
+@csrf_protect
+def _receive(request: MemberRequest) -> HttpResponse:
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    received, refused = [], []
+    for file in form.cleaned_data["uploaded"]:
+        try:
+            path = uploads.keep(file)
+            received.append(
+                uploads.receive(agent=request.agent, path=path, filename=file.name, actor=request.user)
+            )
+        except HubError as error:
+            refused.append(f"{file.name}: {error.message} {error.hint}".strip())
+    if not received:
+        return _page(request, form, error=" ".join(refused), status=422)
+    for text in refused:
+        messages.warning(request, text)
+    return _after(request, received)
+
+
+def _after(request: MemberRequest, received: list[Upload]) -> HttpResponse:
+    if len(received) == 1:
+        return _to_detail(request, received[0])
+    messages.success(request, f"{len(received)} files are being imported.")
+    return redirect("traces:upload", request.workspace.slug, request.agent.slug)
+
+
+def _page(request: MemberRequest, form: UploadForm, *, error: str = "", status: int = 200) -> HttpResponse:
+    recent = request.agent.uploads.select_related("job", "uploaded_by").order_by("-pk")[:_LISTED]
+    limit = settings.LARGEST_UPLOAD // 1024**3
+    address = request.build_absolute_uri(reverse("uploads"))
+    context = {"form": form, "error": error, "uploads": recent, "limit": limit}
+    context["address"] = f"{address}?agent={request.agent.slug}&filename=calls.jsonl.gz"
+    return render(request, "traces/upload.html", context, status=status)
+
+
+@requires(Right.VIEW)
+@require_safe
+def upload_detail(request: MemberRequest, pk: int) -> HttpResponse:
+    found = _upload(request, pk)
+    context = {"upload": found, "job": found.job, "can_cancel": found.job and not found.job.is_over}
+    context["can_retry"] = (
+        found.job and found.job.state in (State.FAILED, State.CANCELLED) and Path(found.path).is_file()
+    )
+    return render(request, "traces/upload_detail.html", context)
+
+
+@requires(Right.INGEST)
+@require_safe
+def rejects(request: MemberRequest, pk: int) -> HttpResponseBase:
+    found = _upload(request, pk)
+    path = Path(found.rejects_path)
+    if not found.rejects_path or not path.is_file():
+        raise Http404("This upload has no rejects file.")
+    return FileResponse(
+        path.open("rb"),
+        as_attachment=True,
+        filename=f"rejects-{found.pk}.jsonl",
+        content_type="application/jsonl",
+    )
+
+
+@requires(Right.INGEST)
+@require_POST
+def upload_cancel(request: MemberRequest, pk: int) -> HttpResponse:
+    return _change_job(request, pk, jobs.cancel)
+
+
+@requires(Right.INGEST)
+@require_POST
+def upload_retry(request: MemberRequest, pk: int) -> HttpResponse:
+    return _change_job(request, pk, jobs.retry)
+
+
+def _change_job(request: MemberRequest, pk: int, change: Callable[..., Any]) -> HttpResponse:
+    found = _upload(request, pk)
+    if found.job is None:
+        raise Http404("This upload has no job.")
+    try:
+        change(job=found.job, actor=request.user)
+    except HubError as error:
+        messages.error(request, f"{error.message} {error.hint}".strip())
+    return _to_detail(request, found)
+
+
+def _upload(request: MemberRequest, pk: int) -> Upload:
+    return get_object_or_404(Upload.objects.select_related("job", "uploaded_by"), agent=request.agent, pk=pk)
+
+
+def _to_detail(request: MemberRequest, found: Upload) -> HttpResponse:
+    return redirect("traces:upload_detail", request.workspace.slug, request.agent.slug, found.pk)

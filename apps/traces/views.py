@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.db.models import Sum
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from apps.accounts.access import MemberRequest, Right, requires
+from apps.core.keyset import BadCursorError, paginate
+from apps.traces import listing
+from apps.traces.forms import CallFilter
+from apps.traces.models import Audience, Session, Source, Span, Status
+from apps.traces.selectors import messages_of_many
+from apps.traces.thread import neighbours, pretty, thread_of
+
+MOST_CALLS_OF_A_SESSION = 500
+LONGEST_JSON = 200_000
+
+
+@requires(Right.VIEW)
+@require_safe
+def list_(request: MemberRequest) -> HttpResponse:
+    try:
+        return render(request, "traces/list.html", _list_context(request))
+    except BadCursorError as error:
+        messages.warning(request, str(error))
+        return redirect("traces:list", request.workspace.slug, request.agent.slug)
+
+
+def _list_context(request: MemberRequest) -> dict[str, Any]:
+    form = CallFilter(request.GET)
+    found = listing.search(request.agent, form.wanted)
+    page = paginate(found.spans, by="started_at", cursor=request.GET.get("cursor", ""), size=50)
+    return {
+        "form": form,
+        "wanted": form.wanted,
+        "page": page,
+        "rows": listing.rows_of(found, page.rows),
+        "search": found,
+        "figures": listing.figures(found.spans),
+        "models": listing.facets(request.agent, "model"),
+        "actions": listing.facets(request.agent, "action"),
+        "statuses": Status.choices,
+        "audiences": Audience.choices,
+        "sources": Source.choices,
+        "periods": form.fields["period"].choices,  # type: ignore[attr-defined]
+    }
+
+
+@requires(Right.VIEW)
+@require_safe
+def call(request: MemberRequest, pk: int) -> HttpResponse:
+    spans = Span.objects.select_related("session", "tools").defer("tools__original", "tools__text")
+    span = get_object_or_404(spans, agent=request.agent, pk=pk)
+    if request.GET.get("format") == "json":
+        return _as_json(span)
+    thread, content = thread_of(span, full=request.GET.get("full") == "1")
+    copied = pretty(exported(span, content))
+    context = {
+        "span": span,
+        "thread": thread,
+        "tools": content.tools,
+        "tools_json": pretty(content.tools)[:LONGEST_JSON],
+        "near": neighbours(span),
+        "parameters": pretty(span.parameters) if span.parameters else "",
+        "attributes": pretty(span.attributes) if span.attributes else "",
+        "issues": span.attributes.get("issues", []),
+        "json": copied if len(copied) <= LONGEST_JSON else "",
+    }
+    return render(request, "traces/call.html", context)
+
+
+def _as_json(span: Span) -> HttpResponse:
+    return JsonResponse(exported(span, messages_of_many([span])[span.pk]), json_dumps_params={"indent": 2})
+
+
+def exported(span: Span, content: Any) -> dict[str, Any]:
+    """A call as a chat-log line, redacted; what this page copies can be uploaded again."""
+    usage = {"prompt_tokens": span.input_tokens, "completion_tokens": span.output_tokens}
+    return {
+        "id": span.span_id,
+        "trace_id": span.trace_id,
+        "session_id": span.session.external_id if span.session else None,
+        "timestamp": span.started_at.isoformat(),
+        "request": {
+            "model": span.model,
+            **span.parameters,
+            "messages": content.messages,
+            **({"tools": content.tools} if content.tools else {}),
+        },
+        "response": {
+            "model": span.model,
+            "choices": [{"message": content.output, "finish_reason": span.finish_reason}]
+            if content.output
+            else [],
+            "usage": usage,
+        },
+        **({"error": span.error} if span.error else {}),
+        "metadata": span.attributes.get("metadata", {}),
+    }
+
+
+@requires(Right.VIEW)
+@require_safe
+def session(request: MemberRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Session, agent=request.agent, pk=pk)
+    spans = Span.objects.calls().filter(session=found).order_by("started_at", "pk")
+    shown = list(spans.defer("parameters", "attributes")[: MOST_CALLS_OF_A_SESSION + 1])
+    sums = spans.aggregate(asked=Sum("input_tokens"), answered=Sum("output_tokens"), cost=Sum("cost"))
+    context = {
+        "session": found,
+        "rows": listing.rows_of(listing.Search(cast(Any, spans)), shown[:MOST_CALLS_OF_A_SESSION]),
+        "is_cut": len(shown) > MOST_CALLS_OF_A_SESSION,
+        "sums": sums,
+        "ended_at": shown[-1].started_at if shown else None,
+    }
+    return render(request, "traces/session.html", context)

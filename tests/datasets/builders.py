@@ -1,0 +1,21 @@
+"""A dataset built by the real job body."""
+
+from __future__ import annotations
+
+from apps.datasets import jobs, services
+from apps.datasets.models import DatasetVersion
+from apps.datasets.parameters import Parameters
+from apps.discovery.models import Task
+from apps.jobs.models import Job
+from apps.jobs.runner import JobContext
+from tests.world import World
+
+
+def built(world: World, task: Task, parameters: Parameters = services.DEFAULTS) -> DatasetVersion:
+    dataset = services.build(task=task, actor=world.engineer, parameters=parameters)
+    assert dataset.job_id is not None
+    job = Job.claim(dataset.job_id)
+    assert job is not None
+    jobs.run(JobContext(job), dataset_id=dataset.pk)
+    dataset.refresh_from_db()
+    return dataset

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+
+from apps.events.models import PROGRESS_TYPES, Event, EventType
+from apps.events.sentences import LISTS, SUBJECTS, VERBS, sentence
+from apps.events.services import publish
+from tests.world import World
+
+
+def happened(world: World, kind: EventType, actor: Any = None, **data: Any) -> Event:
+    with transaction.atomic():
+        return publish(workspace=world.workspace, type=kind, actor=actor, agent=world.agent, data=data)
+
+
+def page(world: World, query: str = "") -> str:
+    response = world.client(world.viewer).get(world.workspace_url("events:activity") + query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def timeline(text: str) -> str:
+    return text.split('<ol class="timeline">')[1].split("</ol>")[0]
+
+
+def test_it_says_who_did_what_with_a_link(world: World) -> None:
+    happened(world, EventType.ROLLOUT_APPROVED, world.approver, rollout=7, task=3, name="Route a ticket", note="looks good")
+    text = page(world)
+    link = f'<a href="{world.url("rollouts:detail", 7)}">Route a ticket</a>'
+    assert f"<strong>Approver</strong> approved the rollout of {link}" in text
+    assert "looks good" in text
+
+
+def test_what_nobody_did_the_hub_did(world: World) -> None:
+    happened(world, EventType.TRACES_INGESTED, accepted=5401)
+    assert "<strong>The hub</strong> stored" in page(world)
+    assert "5,401 calls" in page(world)
+
+
+@pytest.mark.parametrize("field", ["name", "title", "person", "email", "filename", "note", "role", "error"])
+def test_untrusted_text_is_shown_as_text(world: World, field: str) -> None:
+    happened(world, EventType.TASK_RENAMED, world.curator, task=1, **{field: "<script>alert(1)</script>"})
+    assert "<script>alert" not in page(world)
+    assert "&lt;script&gt;alert(1)" in page(world)
+
+
+def test_a_name_of_a_person_is_shown_as_text(world: World) -> None:
+    world.curator.name = "<img src=x>"
+    world.curator.save()
+    happened(world, EventType.TASK_ACCEPTED, world.curator, task=1, name="A task")
+    assert "<img src=x>" not in page(world)
+
+
+def test_a_very_long_text_is_cut(world: World) -> None:
+    happened(world, EventType.TASK_RENAMED, world.curator, task=1, name="n" * 100_000)
+    assert "n" * 201 not in page(world)
+
+
+def test_progress_is_left_out(world: World) -> None:
+    happened(world, EventType.JOB_PROGRESSED, job=1, title="Ticking along")
+    assert "Ticking along" not in page(world)
+
+
+def test_it_is_filtered_by_what_and_by_whom(world: World) -> None:
+    happened(world, EventType.TASK_ACCEPTED, world.curator, task=1, name="Accepted by Carl")
+    happened(world, EventType.ROLLOUT_APPROVED, world.approver, rollout=1, name="Approved by Anil")
+    tasks = timeline(page(world, "?group=task"))
+    assert "Accepted by Carl" in tasks
+    assert "Approved by Anil" not in tasks
+    approver = timeline(page(world, f"?person={world.approver.pk}"))
+    assert "Approved by Anil" in approver
+    assert "Accepted by Carl" not in approver
+
+
+@pytest.mark.parametrize("query", ["?group=nonsense", "?person=nonsense", "?person=99999999999999999999999", "?person=²"])
+def test_a_filter_that_does_not_exist_filters_nothing(world: World, query: str) -> None:
+    assert "created the workspace" in page(world, query)
+
+
+def test_it_goes_on_on_older_pages(world: World) -> None:
+    for number in range(60):
+        happened(world, EventType.TASK_RENAMED, world.curator, task=1, name=f"Name {number}.")
+    first = page(world)
+    assert "Name 59." in first
+    assert "Name 5." not in first
+    older = first.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&")
+    assert "Name 5." in page(world, older)
+
+
+def test_a_damaged_page_link_opens_the_activity_again(world: World) -> None:
+    response = world.client(world.viewer).get(world.workspace_url("events:activity") + "?cursor=damaged")
+    assert response.status_code == 302
+
+
+def test_it_asks_few_questions(world: World, django_assert_max_num_queries: Any) -> None:
+    for number in range(40):
+        happened(world, EventType.TASK_RENAMED, world.curator, task=number, name="A task")
+    with django_assert_max_num_queries(10):
+        page(world)
+
+
+def test_another_workspaces_events_are_not_here(world: World) -> None:
+    happened(world, EventType.TASK_RENAMED, world.curator, task=1, name="A secret name")
+    response = world.client(world.stranger).get(reverse("events:activity", args=[world.elsewhere.slug]))
+    assert b"A secret name" not in response.content
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EventType if kind not in PROGRESS_TYPES])
+def test_every_kind_of_event_has_words_and_an_address_that_exists(world: World, kind: EventType) -> None:
+    assert kind in VERBS
+    ids = {subject.key: 1 for subject in SUBJECTS.values()}
+    line = sentence(world.workspace, happened(world, kind, world.admin, name="Something", **ids))
+    group = kind.value.partition(".")[0]
+    assert bool(line.url) == (group in SUBJECTS or group in LISTS)
+
+
+def test_an_event_without_its_id_has_no_link(world: World) -> None:
+    assert sentence(world.workspace, happened(world, EventType.JOB_FAILED, title="Old", job="x")).url == ""
