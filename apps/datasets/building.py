@@ -127,6 +127,7 @@ def counts_of(rows: Sequence[Row], static: StaticPrompt) -> dict[str, Any]:
         **{split.value: by_split[split] for split in SPLITS},
         "sessions": len({row.candidate.session for row in rows}),
         "other_prompts": own,
+        "tools": len(rows[0].candidate.tools) if rows else 0,
         "longest": max((len(row.prompt) + len(row.completion) for row in rows), default=0),
     }
 

@@ -16,6 +16,7 @@ from slmhub.formats import signature
 FEW_KINDS, RECURRING = 30, 0.5
 SHORTEST_VALUE = 2
 TEXT = "answer"
+PHRASE_END = re.compile(r"[.!?;:,\n{}\[\]\"]+")
 
 
 def overlap_of(rows: Sequence[Row]) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def overlap_of(rows: Sequence[Row]) -> dict[str, Any]:
     """
     train = [row for row in rows if row.split == Split.TRAIN]
     test = [row for row in rows if row.split == Split.TEST]
-    wordings = {wording_of(row) for row in train}
+    phrases = {phrase for row in train for phrase in phrases_of(row)}
     known = _values_by_field(train)
     choices = {name for name, counts in known.items() if _is_choice(counts)}
     fields: dict[str, dict[str, Any]] = {}
@@ -35,7 +36,7 @@ def overlap_of(rows: Sequence[Row]) -> dict[str, Any]:
             field["seen"] += value in known.get(name, ())
             field["of"] += 1
     return {
-        "wording": {"seen": sum(wording_of(row) in wordings for row in test), "of": len(test)},
+        "wording": {"seen": sum(phrases_of(row) <= phrases for row in test), "of": len(test)},
         "values": _sum(field for field in fields.values() if not field["choice"]),
         "choices": _sum(field for field in fields.values() if field["choice"]),
         "fields": dict(sorted(fields.items())),
@@ -59,13 +60,17 @@ def _is_choice(counts: Counter[str]) -> bool:
     return len(counts) <= min(FEW_KINDS, RECURRING * counts.total())
 
 
-def wording_of(row: Row) -> str:
-    """The prompt with the values of its own answer, and everything that looks like a value, cut out."""
+def phrases_of(row: Row) -> set[str]:
+    """The phrases of the prompt, without the values of its own answer and whatever looks like a value.
+
+    A prompt put together anew of phrases that all stand in training is worded like training.
+    """
     values = {value for _, value in leaves_of(row.candidate.output) if len(value) >= SHORTEST_VALUE}
     text = row.prompt
     for value in sorted(values, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "0", text)
-    return signature.mask(text)
+    phrases = PHRASE_END.split(signature.mask(text))
+    return {phrase.strip() for phrase in phrases} - {"", signature.SLOT}
 
 
 def leaves_of(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

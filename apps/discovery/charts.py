@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from html import escape
+from statistics import median
 from typing import Any
 
 from django.db.models import Count, F, Max, Min
@@ -16,7 +17,8 @@ from apps.discovery.models import Assignment, Task
 from apps.traces.models import SpanQuerySet
 
 MOST_POINTS = 5000
-COLOURED = 16
+COLOURED, LABELLED = 16, 12
+LABEL_LENGTH = 32
 SYMBOLS = ("circle", "diamond")
 ASK_LENGTH = 90
 Link = Callable[[int], str]
@@ -39,9 +41,9 @@ def map_figure(agent: Agent, roots: dict[int, Task], link: Link) -> dict[str, An
     layout = {
         "xaxis": hidden,
         "yaxis": {**hidden, "scaleanchor": "x"},
-        "dragmode": "pan",
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
         "showlegend": False,
+        "annotations": [_label(shown[pk], grouped[pk]) for pk in order[:LABELLED]],
     }
     return {"figure": {"data": traces, "layout": layout}, "shown": len(rows), "total": total}
 
@@ -49,9 +51,8 @@ def map_figure(agent: Agent, roots: dict[int, Task], link: Link) -> dict[str, An
 def _points(agent: Agent) -> tuple[list[dict[str, Any]], int]:
     placed = Assignment.objects.filter(task__agent=agent, x__isnull=False)
     total = placed.count()
-    step = -(-total // MOST_POINTS)
-    if step > 1:
-        placed = placed.annotate(turn=Mod(F("pk"), step)).filter(turn=0)
+    if total > MOST_POINTS:
+        placed = placed.annotate(turn=Mod(F("pk") * MOST_POINTS, total)).filter(turn__lt=MOST_POINTS)
     rows = placed.values("x", "y", "task_id", "span_id", "span__input_preview")[:MOST_POINTS]
     return [dict(row) for row in rows], total
 
@@ -60,7 +61,7 @@ def _trace(task: Task, rows: Sequence[dict[str, Any]], link: Link, rank: int | N
     name = escape(str(task))
     colour = f"--chart-{rank % 8 + 1}" if rank is not None else "--line-strong"
     return {
-        "type": "scattergl",
+        "type": "scatter",
         "mode": "markers",
         "name": name,
         "x": [row["x"] for row in rows],
@@ -69,6 +70,21 @@ def _trace(task: Task, rows: Sequence[dict[str, Any]], link: Link, rank: int | N
         "hovertemplate": "%{text}<extra></extra>",
         "customdata": [link(row["span_id"]) for row in rows],
         "marker": {"size": 5, "opacity": 0.75, "color": colour, "symbol": SYMBOLS[(rank or 0) // 8 % 2]},
+    }
+
+
+def _label(task: Task, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The task's name over the middle of its calls."""
+    name = str(task)
+    short = name if len(name) <= LABEL_LENGTH else f"{name[: LABEL_LENGTH - 1]}…"
+    return {
+        "text": escape(short),
+        "x": median(row["x"] for row in rows),
+        "y": median(row["y"] for row in rows),
+        "showarrow": False,
+        "bgcolor": "--surface",
+        "opacity": 0.9,
+        "font": {"size": 11},
     }
 
 

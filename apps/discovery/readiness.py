@@ -67,8 +67,9 @@ def readiness(family: Sequence[Task]) -> Readiness:
     """Of a task with what was merged into it."""
     task, size = family[0], sum(member.size for member in family)
     keys = routing_of(family)
+    known = sum(row["calls"] for row in keys.values())
     routable = sum(row["calls"] for row in keys.values() if row["purity"] >= PURE)
-    checks = (_audience(task), _routable(routable, size), _enough(size))
+    checks = (_audience(task), _routable(routable, known), _enough(size))
     if not size:
         return Readiness(Level.GONE, (Check(False, "The last run found no calls of it."), *checks))
     return Readiness(_level(checks), checks)
@@ -86,11 +87,11 @@ def _audience(task: Task) -> Check:
     return Check(False, "People read the answers; convert the machine-facing tasks first.")
 
 
-def _routable(routable: int, size: int) -> Check:
-    if routable and routable == size:
+def _routable(routable: int, calls: int) -> Check:
+    if routable and routable == calls:
         return Check(True, "The gateway can tell these calls from all others before they are answered.")
     if routable:
-        share = routable / size
+        share = routable / calls
         return Check(True, f"The gateway can tell {share:.0%} of these calls from all others beforehand.")
     return Check(
         False,

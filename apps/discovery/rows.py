@@ -47,10 +47,10 @@ class TaskRow:
         return sum(known) if known else None
 
     @property
-    def failed(self) -> float:
-        """Share of its sessions that failed."""
-        sessions = self._sum("sessions")
-        return self._sum("failed_sessions") / sessions if sessions else 0.0
+    def failed(self) -> float | None:
+        """Share of its sessions that failed, among those whose outcome is known."""
+        judged = self._sum("judged_sessions")
+        return self._sum("failed_sessions") / judged if judged else None
 
     @property
     def latency_ms(self) -> float | None:
@@ -76,7 +76,7 @@ ORDERS: dict[str, Callable[[TaskRow], float]] = {
     "size": lambda row: row.size,
     "tokens": lambda row: row.tokens,
     "cohesion": lambda row: row.cohesion,
-    "failed": lambda row: row.failed,
+    "failed": lambda row: row.failed or 0.0,
 }
 
 
@@ -86,6 +86,10 @@ class TaskList:
     found: int
     total_calls: int
     largest: int
+
+    @property
+    def simulated(self) -> bool:
+        return any(row.simulated for row in self.rows)
 
     @property
     def is_cut(self) -> bool:

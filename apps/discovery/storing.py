@@ -129,6 +129,9 @@ def _figures(agent: Agent) -> dict[int, dict[str, Any]]:
             answers=Count("span__output", distinct=True),
             answer_length=Avg(Length("span__output_preview")),
             sessions=Count("span__session", distinct=True),
+            judged_sessions=Count(
+                "span__session", distinct=True, filter=~Q(span__session__outcome=Outcome.UNKNOWN)
+            ),
             failed_sessions=Count(
                 "span__session", distinct=True, filter=Q(span__session__outcome=Outcome.FAILURE)
             ),
@@ -142,9 +145,12 @@ def _figures(agent: Agent) -> dict[int, dict[str, Any]]:
 
 
 def _routing_keys(agent: Agent) -> dict[int, dict[str, dict[str, int]]]:
-    totals = dict(recurring_calls(agent).values_list("routing_key").annotate(n=Count("pk")).order_by())
+    """Failed sessions do not count: there the teacher may have done the wrong thing, not another task."""
+    steady = recurring_calls(agent).exclude(session__outcome=Outcome.FAILURE).order_by()
+    totals = dict(steady.values_list("routing_key").annotate(n=Count("pk")))
     rows = (
         Assignment.objects.filter(task__agent=agent)
+        .exclude(span__session__outcome=Outcome.FAILURE)
         .exclude(span__routing_key="")
         .values_list("task_id", "span__routing_key")
         .annotate(n=Count("pk"))

@@ -40,6 +40,10 @@ class Score:
     high: float
     latency: Mapping[str, float] | None
 
+    @property
+    def is_teacher(self) -> bool:
+        return self.system == System.TEACHER
+
 
 def scores(run: EvaluationRun) -> list[Score]:
     metrics, latency = run.report.get("metrics", {}), run.report.get("latency", {})
@@ -77,6 +81,14 @@ class Ruling:
     why: str
     more: int
 
+    @property
+    def is_fail(self) -> bool:
+        return self.verdict == Verdict.FAIL
+
+    @property
+    def is_inconclusive(self) -> bool:
+        return self.verdict == Verdict.INCONCLUSIVE
+
 
 def ruling(run: EvaluationRun) -> Ruling | None:
     if not run.verdict:
@@ -98,8 +110,8 @@ def ruling(run: EvaluationRun) -> Ruling | None:
         ),
         Verdict.INCONCLUSIVE: (
             "Not enough held-out calls to tell",
-            f"Measured {difference} against the teacher, but it could be as little as {low}, beyond the margin "
-            f"of {margin}. {gate['n']:,} calls were compared; about {gate['rows_needed']:,} are needed.",
+            f"Measured {difference} against the teacher, but it could be as little as {low}, beyond "
+            f"the margin of {margin}. {gate['n']:,} compared; about {gate['rows_needed']:,} are needed.",
         ),
     }[verdict]
     more = max(0, gate["rows_needed"] - gate["n"]) if verdict == Verdict.INCONCLUSIVE else 0
@@ -150,12 +162,22 @@ def slice_rows(run: EvaluationRun) -> list[tuple[str, str, int, list[float | Non
 
 
 @dataclass(frozen=True)
+class Given:
+    """What one system answered, as text; `answer` is None where it was not asked."""
+
+    system: System
+    answer: Answer | None
+    text: str
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
 class Compared:
     """One held-out call with what was expected and what was answered."""
 
     example: Example
     expected: str
-    answers: list[tuple[System, Answer | None, str]]
+    answers: list[Given]
     fields: list[tuple[str, bool]]
     asked: str
 
@@ -181,21 +203,26 @@ def compared(run: EvaluationRun, *, only_wrong: bool, page: int) -> ComparedPage
     answers: dict[int, dict[str, Answer]] = defaultdict(dict)
     for answer in run.answers.filter(example__in=shown):
         answers[answer.example_id][answer.system] = answer
-    rows = [_compared(example, answers[example.pk]) for example in shown]
+    rows = [_compared(run, example, answers[example.pk]) for example in shown]
     return ComparedPage(rows=rows, number=number, pages=pages, total=total)
 
 
-def _compared(example: Example, answers: Mapping[str, Answer]) -> Compared:
+def _compared(run: EvaluationRun, example: Example, answers: Mapping[str, Answer]) -> Compared:
     ours = answers.get(System.SPECIALIST)
     comparison = compare(example.expected, ours.message if ours else None, example.tools or ())
     others = (System.SPECIALIST, System.TEACHER, System.BASE)
     return Compared(
         example=example,
         expected=answer_text(example.expected),
-        answers=[(system, answers.get(system), _said(answers.get(system))) for system in others],
+        answers=[_given(run, system, answers.get(system)) for system in others],
         fields=sorted(comparison.fields.items()),
         asked=example.prompt,
     )
+
+
+def _given(run: EvaluationRun, system: System, answer: Answer | None) -> Given:
+    simulated = run.teacher_simulated and system == System.TEACHER
+    return Given(system=system, answer=answer, text=_said(answer), is_simulated=simulated)
 
 
 def _said(answer: Answer | None) -> str:

@@ -162,7 +162,7 @@ def _figure(value: Count | int) -> str:
 
 
 def _teacher_words(teacher: Teacher | None) -> str:
-    return "in the catalogue, no teacher set" if teacher is None else f"in the catalogue, teacher {teacher}"
+    return "models, no teacher set" if teacher is None else f"models, {teacher}"
 
 
 def _state(code: str, now: str, has_rows: bool) -> str:

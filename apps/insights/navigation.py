@@ -101,7 +101,7 @@ def _entry(
 
 
 def _workspaces(request: HttpRequest) -> list[Place]:
-    memberships = Membership.objects.filter(user_id=request.user.pk).select_related("workspace")
+    memberships = Membership.objects.filter(user=request.user).select_related("workspace")  # type: ignore[misc]
     return [
         Place(m.workspace.name, reverse("insights:workspace_home", args=[m.workspace.slug]))
         for m in memberships.order_by("workspace__name")

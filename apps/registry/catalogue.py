@@ -5,13 +5,8 @@ Figures are the makers' own unless the source says otherwise. What could not be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from apps.registry.entries import APACHE, IF, MAY, NOT, Entry
 
-from apps.registry.models import LicenceClass
-
-STARTER_SLUG = "slmhub-starter"
-
-APACHE = "Apache-2.0"
 MIT = "MIT"
 NVIDIA_OPEN = "NVIDIA Open Model License"
 NON_COMMERCIAL = "CC-BY-NC-4.0"
@@ -24,29 +19,6 @@ XLAM_FORMAT = "one bare JSON list of {name, arguments}"
 CARD = "maker's model card"
 BFCL = "BFCL V4 results table of 2026-04-12"
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the catalogue. `parameters` counts weights, `context` tokens, `memory_gb` bf16 weights."""
-
-    slug: str
-    name: str
-    family: str
-    hub_id: str
-    parameters: int | None
-    context: int | None
-    licence: str
-    licence_class: LicenceClass
-    architecture: str = ""
-    tool_format: str = ""
-    memory_gb: float | None = None
-    trainable: bool = True
-    remarks: str = ""
-    source: str = ""
-    values: dict[str, float] = field(default_factory=dict)
-
-
-MAY, IF, NOT = LicenceClass.PERMISSIVE, LicenceClass.CONDITIONAL, LicenceClass.RESEARCH
 
 PHI = (
     Entry(

@@ -10,7 +10,7 @@ from apps.accounts.keys import keyring
 from apps.accounts.models import Agent
 from apps.core.errors import HubError
 from apps.registry import weights
-from apps.registry.catalogue import STARTER_SLUG
+from apps.registry.entries import STARTER_SLUG
 from apps.registry.models import BaseModel, LicenceClass, Teacher
 
 # LoRA on a CPU keeps the frozen weights in fp32 (twice bf16), and half as much again for the rest.

@@ -12,7 +12,8 @@ from apps.accounts.models import Agent, User
 from apps.core.errors import HubError
 from apps.events.models import EventType
 from apps.events.services import publish
-from apps.registry.catalogue import CATALOGUE, Entry
+from apps.registry.catalogue import CATALOGUE
+from apps.registry.entries import Entry
 from apps.registry.models import BaseModel, Teacher
 from apps.registry.starter import starter_fields
 

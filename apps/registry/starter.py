@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from apps.registry.catalogue import APACHE, MAY, STARTER_SLUG
+from apps.registry.entries import APACHE, MAY, STARTER_SLUG
 
 LONGEST_HEADER = 4 * 2**20
 BYTES_IN_BF16 = 2

@@ -13,6 +13,12 @@ from apps.registry.connection import Trial, try_teacher
 from apps.registry.forms import TeacherForm, initial
 from apps.registry.models import BaseModel, LicenceClass, Teacher
 
+LICENCES = (
+    (LicenceClass.PERMISSIVE, "Free"),
+    (LicenceClass.CONDITIONAL, "Conditions"),
+    (LicenceClass.RESEARCH, "Research only"),
+)
+
 
 @requires(Right.VIEW)
 @require_safe
@@ -26,7 +32,7 @@ def list_models(request: MemberRequest) -> HttpResponse:
         "rows": selectors.listed(**filters),
         "filters": filters,
         "is_filtered": any(filters.values()),
-        "licences": LicenceClass.choices,
+        "licences": LICENCES,
         "teacher": selectors.teacher_of(request.agent),
         "machine_gb": selectors.machine_memory_gb(),
     }

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from apps.core.errors import HubError
-from apps.registry.catalogue import STARTER_SLUG
+from apps.registry.entries import STARTER_SLUG
 from apps.registry.models import BaseModel
 
 

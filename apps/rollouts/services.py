@@ -32,6 +32,12 @@ class OwnRequestError(HubError):
     status = 403
 
 
+class NotYourRequestError(HubError):
+    """A request is withdrawn by who made it; others reject it."""
+
+    status = 403
+
+
 @transaction.atomic
 def request(*, evaluation: EvaluationRun, actor: User, reason: str = "") -> Rollout:
     """A request with its evidence frozen. Raises `NotReadyError` when the gate, licence or routing forbids it."""
@@ -142,6 +148,8 @@ def _decide(rollout: Rollout, state: RolloutState, actor: User, note: str) -> No
 
 @transaction.atomic
 def withdraw(*, rollout: Rollout, actor: User) -> Rollout:
+    if rollout.requested_by_id != actor.pk:
+        raise NotYourRequestError("Somebody else asked for this rollout.", hint="An approver can reject it.")
     if not Rollout.objects.filter(pk=rollout.pk, state=RolloutState.REQUESTED).update(
         state=RolloutState.WITHDRAWN
     ):

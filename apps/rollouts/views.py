@@ -34,7 +34,7 @@ def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
         agent=request.agent,
         pk=evaluation_pk,
     )
-    form = RequestForm(request.POST or None)
+    form = RequestForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             rollout = services.request(evaluation=evaluation, actor=request.user, reason=form.cleaned_data["reason"])

@@ -22,7 +22,10 @@ CURL = """curl {base}/v1/chat/completions \\
   -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
 OPENAI = """from openai import OpenAI
 
-client = OpenAI(base_url="{base}/v1", api_key="{secret}"{agent_option})
+client = OpenAI(
+    base_url="{base}/v1",
+    api_key="{secret}",{agent_option}
+)
 answer = client.chat.completions.create(
     model="auto", messages=[{{"role": "user", "content": "Hello"}}]
 )"""
@@ -64,7 +67,7 @@ def _snippets(request: MemberRequest, key: ApiKey, secret: str) -> list[tuple[st
         "base": request.build_absolute_uri("/").rstrip("/"),
         "secret": secret,
         "agent_header": f'\n  -H "x-slmhub-agent: {slug}" \\' if slug else "",
-        "agent_option": f', default_headers={{"x-slmhub-agent": "{slug}"}}' if slug else "",
+        "agent_option": f'\n    default_headers={{"x-slmhub-agent": "{slug}"}},' if slug else "",
     }
     return [("Python, openai package", OPENAI.format(**values)), ("curl", CURL.format(**values))]
 

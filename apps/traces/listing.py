@@ -22,7 +22,7 @@ from apps.traces.spans import preview_of
 COUNT_UP_TO = 10_000
 SAMPLE = 1_000
 _MOST_FACETS = 100
-_SNIPPET = 70
+_BEFORE, _AFTER = 24, 90
 _PLAIN = ("model", "action", "status", "audience", "source")
 _NOT_LISTED = ("parameters", "attributes", "error", "routing_key")
 
@@ -159,5 +159,5 @@ def _around(text: str, word: str) -> tuple[str, str, str]:
     if found is None:
         return preview_of(text), "", ""
     at, end = found.span()
-    before = ("…" if at > _SNIPPET else "") + text[max(0, at - _SNIPPET) : at]
-    return before, text[at:end], text[end : end + _SNIPPET] + ("…" if len(text) > end + _SNIPPET else "")
+    before = ("…" if at > _BEFORE else "") + text[max(0, at - _BEFORE) : at]
+    return before, text[at:end], text[end : end + _AFTER] + ("…" if len(text) > end + _AFTER else "")

@@ -67,7 +67,15 @@ class Thread:
     repeated: list[ShownMessage]
     new: list[ShownMessage]
     answer: ShownMessage | None
-    findings: list[Finding]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Of what is new here."""
+        return _findings([*self.new, *([self.answer] if self.answer else [])])
+
+    @property
+    def repeated_findings(self) -> list[Finding]:
+        return _findings(self.repeated)
 
 
 @dataclass(frozen=True)
@@ -99,14 +107,14 @@ def thread_of(span: Span, *, full: bool = False) -> tuple[Thread, CallContent]:
         tools=bodies.get(span.tools_id or 0) or [],
         output=bodies.get(span.output_id or 0),
     )
-    new, repeated = messages[span.new_from :], messages[: span.new_from]
-    here = [*new, *([answer] if answer else []), *repeated]
-    found = [finding for message in _once(here) for finding in message.findings]
-    return Thread(repeated=repeated, new=new, answer=answer, findings=found), content
+    thread = Thread(repeated=messages[: span.new_from], new=messages[span.new_from :], answer=answer)
+    return thread, content
 
 
-def _once(messages: Sequence[ShownMessage]) -> list[ShownMessage]:
-    return list({message.content_id: message for message in reversed(messages)}.values())[::-1]
+def _findings(messages: Sequence[ShownMessage]) -> list[Finding]:
+    """Each message counts once, however often it stands in the call."""
+    distinct = {message.content_id: message.findings for message in messages}
+    return [finding for findings in distinct.values() for finding in findings]
 
 
 def neighbours(span: Span) -> Neighbours:

@@ -24,22 +24,29 @@ class Estimate:
     """`tokens` of one pass over the training split; `basis` says where `tokens_per_s` comes from."""
 
     seconds: float
+    passes: float
     tokens: int
     tokens_per_s: float
     basis: str
 
 
 def estimate(*, dataset: DatasetVersion, base: BaseModel, recipe: dict[str, Any]) -> Estimate:
-    tokens = tokens_of(dataset, base)
+    tokens = max(1, tokens_of(dataset, base))
     speed, basis = _speed(dataset, base)
     if recipe.get("max_seconds"):
-        seconds = STARTUP_S + recipe["max_seconds"]
+        passes = recipe["max_seconds"] * speed / tokens
     elif recipe.get("steps"):
         examples = max(1, dataset.examples.filter(split=Split.TRAIN).count())
-        seconds = STARTUP_S + recipe["steps"] * recipe["batch_size"] * tokens / examples / speed
+        passes = recipe["steps"] * recipe["batch_size"] / examples
     else:
-        seconds = STARTUP_S + recipe["epochs"] * tokens / speed
-    return Estimate(seconds=seconds, tokens=tokens, tokens_per_s=speed, basis=basis)
+        passes = recipe["epochs"]
+    return Estimate(
+        seconds=STARTUP_S + passes * tokens / speed,
+        passes=passes,
+        tokens=tokens,
+        tokens_per_s=speed,
+        basis=basis,
+    )
 
 
 def tokens_of(dataset: DatasetVersion, base: BaseModel) -> int:

@@ -15,12 +15,12 @@ LONGEST = 4096
 
 class Preset(models.TextChoices):
     QUICK = "quick", "Quick: two minutes"
-    THOROUGH = "thorough", "Thorough: twelve passes over the examples"
+    THOROUGH = "thorough", "Thorough: ten minutes"
 
 
 LENGTHS: dict[Preset, dict[str, float]] = {
     Preset.QUICK: {"max_seconds": 120},
-    Preset.THOROUGH: {"epochs": 12},
+    Preset.THOROUGH: {"max_seconds": 600},
 }
 
 

@@ -43,6 +43,7 @@ class Status:
 
     state: State
     label: str
+    is_waiting: bool
     is_over: bool
     may_retry: bool
     step: int
@@ -61,6 +62,7 @@ def status_of(run: TrainingRun) -> Status:
     return Status(
         state=state,
         label=state.label,
+        is_waiting=state == State.QUEUED,
         is_over=run.job is None or run.job.is_over,
         may_retry=run.job is not None and state in {State.FAILED, State.CANCELLED},
         step=progress.get("step", 0),

@@ -23,7 +23,10 @@ class TestMatching:
         assert found(world, "welc") == ["You are welcome."]
 
     def test_words_joined_by_a_sign_must_stand_side_by_side(self, world: World) -> None:
-        rows = [row("1", [user("order A-1043")], says("a")), row("2", [user("1043 bottles of type A")], says("b"))]
+        rows = [
+            row("1", [user("order A-1043")], says("a")),
+            row("2", [user("1043 bottles of type A")], says("b")),
+        ]
         taken_in(world.agent, rows)
         assert found(world, "A-1043") == ["order A-1043"]
 
@@ -44,7 +47,23 @@ class TestMatching:
         assert found(world, "green") == ["a green elephant"]
 
     @pytest.mark.parametrize(
-        "query", ['"', "'", "a' OR '1'='1", "NEAR(a b)", "a*", "text:b", "-", "", " ", "((", "%s", "\0", "ö AND", "\\"]
+        "query",
+        [
+            '"',
+            "'",
+            "a' OR '1'='1",
+            "NEAR(a b)",
+            "a*",
+            "text:b",
+            "-",
+            "",
+            " ",
+            "((",
+            "%s",
+            "\0",
+            "ö AND",
+            "\\",
+        ],
     )
     def test_any_text_is_a_query(self, world: World, query: str) -> None:
         taken_in(world.agent, session_rows())

@@ -70,6 +70,7 @@ def test_other_exceptions_are_no_refusals() -> None:
         (hub.money(0.00123), "$0.0012"),
         (hub.money(1234.5), "$1,234.50"),
         (hub.figure(None), "—"),
+        (hub.percent(""), "—"),  # what a template finds under a name that is not there
     ],
 )
 def test_it_shows_figures_with_their_unit(shown: str, expected: str) -> None:

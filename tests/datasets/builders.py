@@ -6,7 +6,7 @@ from apps.datasets import jobs, services
 from apps.datasets.models import DatasetVersion
 from apps.datasets.parameters import Parameters
 from apps.discovery.models import Task
-from apps.jobs.models import Job
+from apps.jobs.models import Job, State
 from apps.jobs.runner import JobContext
 from tests.world import World
 
@@ -17,5 +17,6 @@ def built(world: World, task: Task, parameters: Parameters = services.DEFAULTS) 
     job = Job.claim(dataset.job_id)
     assert job is not None
     jobs.run(JobContext(job), dataset_id=dataset.pk)
+    job.end(State.SUCCEEDED)
     dataset.refresh_from_db()
     return dataset

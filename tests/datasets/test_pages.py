@@ -5,6 +5,7 @@ import pytest
 
 from apps.datasets import services
 from apps.datasets.models import DatasetVersion
+from apps.jobs.models import State
 from tests.datasets.builders import built
 from tests.discovery.factories import Step, accepted, extraction
 from tests.world import World
@@ -80,7 +81,7 @@ def test_a_failed_build_says_what_is_missing(world: World) -> None:
         built(world, found)
     dataset = DatasetVersion.objects.get()
     assert dataset.job is not None
-    dataset.job.end("failed", error="Of 3 calls only 3 can be learnt from.")  # type: ignore[arg-type]
+    dataset.job.end(State.FAILED, error="Of 3 calls only 3 can be learnt from.")
     page = world.client(world.viewer).get(world.url("datasets:detail", dataset.pk)).content.decode()
     assert "only 3 can be learnt from" in page
 

@@ -110,7 +110,7 @@ def task(agent: Agent, calls: list[Span], **fields: Any) -> Task:
         "cohesion": 0.8,
         "routing_keys": keys,
         "exemplar_ids": [span.pk for span in calls[:5]],
-        "figures": {"calls": len(calls), "sessions": len(calls), "failed_sessions": 0, "input_tokens": 100},
+        "figures": {"calls": len(calls), "sessions": len(calls), "judged_sessions": 0, "input_tokens": 100},
     }
     found = Task.objects.create(**{**values, **fields})
     Assignment.objects.bulk_create(Assignment(span=span, task=found, x=0.1, y=0.2) for span in calls)

@@ -80,7 +80,7 @@ def test_it_stores_tasks_with_figures_and_routing_keys(world: World) -> None:
     assert (found.size, found.audience, found.action) == (9, Audience.MACHINE, "json:order")
     assert found.figures["input_tokens"] == 900
     assert (found.figures["failed_sessions"], found.figures["sessions"]) == (1, 3)
-    assert found.routing_keys == {calls[0].routing_key: {"calls": 9, "of": 10}}
+    assert found.routing_keys == {calls[0].routing_key: {"calls": 6, "of": 7}}
     assert calls_of(found).count() == 9
     event = world.workspace.events.get(type=EventType.DISCOVERY_FINISHED)
     assert (event.data["tasks"], event.data["unassigned"]) == (1, 1)

@@ -179,7 +179,9 @@ class TestRun:
         server.answering = lambda body: (400, {"error": {"message": "context_length_exceeded"}})
         run = evaluated(world, specialist)
         assert run.verdict == Verdict.FAIL
-        assert run.answers.filter(system=System.SPECIALIST, message__isnull=True, correct=False).count() == 100
+        assert (
+            run.answers.filter(system=System.SPECIALIST, message__isnull=True, correct=False).count() == 100
+        )
 
     def test_it_ends_with_a_clear_error_when_nothing_serves(
         self, world: World, specialist: Specialist, settings: Any, monkeypatch: pytest.MonkeyPatch

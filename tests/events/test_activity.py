@@ -28,7 +28,15 @@ def timeline(text: str) -> str:
 
 
 def test_it_says_who_did_what_with_a_link(world: World) -> None:
-    happened(world, EventType.ROLLOUT_APPROVED, world.approver, rollout=7, task=3, name="Route a ticket", note="looks good")
+    happened(
+        world,
+        EventType.ROLLOUT_APPROVED,
+        world.approver,
+        rollout=7,
+        task=3,
+        name="Route a ticket",
+        note="looks good",
+    )
     text = page(world)
     link = f'<a href="{world.url("rollouts:detail", 7)}">Route a ticket</a>'
     assert f"<strong>Approver</strong> approved the rollout of {link}" in text
@@ -76,7 +84,9 @@ def test_it_is_filtered_by_what_and_by_whom(world: World) -> None:
     assert "Accepted by Carl" not in approver
 
 
-@pytest.mark.parametrize("query", ["?group=nonsense", "?person=nonsense", "?person=99999999999999999999999", "?person=²"])
+@pytest.mark.parametrize(
+    "query", ["?group=nonsense", "?person=nonsense", "?person=99999999999999999999999", "?person=²"]
+)
 def test_a_filter_that_does_not_exist_filters_nothing(world: World, query: str) -> None:
     assert "created the workspace" in page(world, query)
 
@@ -99,8 +109,9 @@ def test_a_damaged_page_link_opens_the_activity_again(world: World) -> None:
 def test_it_asks_few_questions(world: World, django_assert_max_num_queries: Any) -> None:
     for number in range(40):
         happened(world, EventType.TASK_RENAMED, world.curator, task=number, name="A task")
+    client, url = world.client(world.viewer), world.workspace_url("events:activity")
     with django_assert_max_num_queries(10):
-        page(world)
+        assert client.get(url).status_code == 200
 
 
 def test_another_workspaces_events_are_not_here(world: World) -> None:

@@ -110,7 +110,8 @@ async def test_what_a_listener_says_is_ignored(world: World) -> None:
     await viewer.say(text="{}")
     await viewer.say(bytes=b"\x00")
 
-    assert await received(viewer, 1) == await tell(world)
+    new = await tell(world)
+    assert await received(viewer, 1) == new
     await viewer.close()
 
 

@@ -13,7 +13,13 @@ from tests.world import World
 
 def queued(world: World, title: str = "Read a file", **fields: Any) -> Job:
     return enqueue(
-        workspace=world.workspace, agent=world.agent, title=title, entry="tests.none", arguments={}, actor=world.engineer, **fields
+        workspace=world.workspace,
+        agent=world.agent,
+        title=title,
+        entry="tests.none",
+        arguments={},
+        actor=world.engineer,
+        **fields,
     )
 
 
@@ -32,18 +38,19 @@ def page(client: Client, url: str) -> str:
 
 
 def test_the_list_shows_the_newest_first(world: World) -> None:
-    queued(world, "First"), queued(world, "Second")
+    queued(world, "First")
+    queued(world, "Second")
     text = page(world.client(world.viewer), world.workspace_url("jobs:list"))
     assert text.index("Second") < text.index("First")
 
 
 def test_the_list_is_filtered_by_state_and_queue(world: World) -> None:
     put(queued(world, "Broken"), State.FAILED, error="no disk left")
-    queued(world, "Training", queue=Queue.GPU)
+    queued(world, "Fine-tuning", queue=Queue.GPU)
     client, url = world.client(world.viewer), world.workspace_url("jobs:list")
     assert "Broken" in page(client, f"{url}?state=failed")
-    assert "Training" not in page(client, f"{url}?state=failed")
-    assert "Training" in page(client, f"{url}?queue=gpu")
+    assert "Fine-tuning" not in page(client, f"{url}?state=failed")
+    assert "Fine-tuning" in page(client, f"{url}?queue=gpu")
     assert "Broken" not in page(client, f"{url}?queue=gpu")
     assert "Broken" in page(client, f"{url}?state=nonsense")
 
@@ -68,8 +75,9 @@ def test_a_damaged_page_link_opens_the_list_again(world: World) -> None:
 def test_the_list_asks_few_questions(world: World, django_assert_max_num_queries: Any) -> None:
     for number in range(30):
         queued(world, f"Job {number}")
+    client = world.client(world.viewer)
     with django_assert_max_num_queries(10):
-        page(world.client(world.viewer), world.workspace_url("jobs:list"))
+        page(client, world.workspace_url("jobs:list"))
 
 
 def test_a_running_job_shows_its_progress_and_log(world: World) -> None:
@@ -90,7 +98,12 @@ def test_a_failed_job_says_why_and_what_to_do(world: World) -> None:
 
 
 def test_a_result_is_shown_in_words(world: World) -> None:
-    job = put(queued(world), State.SUCCEEDED, result={"accepted": 5401, "kinds": {"llm": 1}}, finished_at=timezone.now())
+    job = put(
+        queued(world),
+        State.SUCCEEDED,
+        result={"accepted": 5401, "kinds": {"llm": 1}},
+        finished_at=timezone.now(),
+    )
     text = page(world.client(world.viewer), world.workspace_url("jobs:detail", job.pk))
     assert "<dt>Accepted</dt><dd>5,401</dd>" in text
     assert "{&quot;llm&quot;: 1}" in text

@@ -34,7 +34,9 @@ def ping(secret: str) -> int:
 def make(world: World, **form: object) -> tuple[str, str]:
     """The secret that the page showed, and the page."""
     url = world.workspace_url("team:create_key")
-    response = world.client(world.admin).post(url, {"name": "production", "scopes": ["read", "infer"], **form})
+    response = world.client(world.admin).post(
+        url, {"name": "production", "scopes": ["read", "infer"], **form}
+    )
     assert response.status_code == 200
     page = response.content.decode()
     match = SECRET.search(page)
@@ -122,4 +124,7 @@ def test_another_workspaces_key_cannot_be_revoked(world: World) -> None:
 def test_only_admins_see_keys(world: World, who: str) -> None:
     client: Client = world.client(getattr(world, who))
     assert client.get(world.workspace_url("team:keys")).status_code == 403
-    assert client.post(world.workspace_url("team:create_key"), {"name": "p", "scopes": ["read"]}).status_code == 403
+    assert (
+        client.post(world.workspace_url("team:create_key"), {"name": "p", "scopes": ["read"]}).status_code
+        == 403
+    )

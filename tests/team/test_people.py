@@ -100,7 +100,9 @@ def test_a_member_cannot_be_invited_again(world: World) -> None:
     assert b"already a member" in response.content
 
 
-@pytest.mark.parametrize("form", [{"email": "nobody", "role": "viewer"}, {"email": "a@b.example", "role": "emperor"}])
+@pytest.mark.parametrize(
+    "form", [{"email": "nobody", "role": "viewer"}, {"email": "a@b.example", "role": "emperor"}]
+)
 def test_it_refuses_a_bad_address_or_role(world: World, form: dict[str, str]) -> None:
     assert world.client(world.admin).post(world.workspace_url("team:invite"), form).status_code == 422
     assert not Invitation.objects.exists()
@@ -143,12 +145,16 @@ def test_a_removed_person_loses_access_at_once(world: World) -> None:
 
 
 def test_who_leaves_by_themselves_lands_outside(world: World) -> None:
-    response = world.client(world.admin).post(world.workspace_url("team:remove_member", member(world, "admin").pk))
+    response = world.client(world.admin).post(
+        world.workspace_url("team:remove_member", member(world, "admin").pk)
+    )
     assert response["location"] == "/"
 
 
 def test_an_unknown_role_changes_nothing(world: World) -> None:
-    world.client(world.admin).post(world.workspace_url("team:change_role", member(world, "viewer").pk), {"role": "x"})
+    world.client(world.admin).post(
+        world.workspace_url("team:change_role", member(world, "viewer").pk), {"role": "x"}
+    )
     assert member(world, "viewer").role == "viewer"
 
 

@@ -28,7 +28,9 @@ def sign_in(client: Client, email: str, password: str, **extra: str) -> object:
 
 def test_it_signs_in_and_leads_to_the_workspace(world: World) -> None:
     client = Client()
-    response = client.post(reverse("account_login"), {"login": world.viewer.email, "password": PASSWORD}, follow=True)
+    response = client.post(
+        reverse("account_login"), {"login": world.viewer.email, "password": PASSWORD}, follow=True
+    )
     assert response.status_code == 200
     assert response.redirect_chain[-1][0] == world.url("insights:home")
     assert b"Support desk" in response.content
@@ -41,7 +43,9 @@ def test_it_signs_in_whatever_the_case_of_the_address(world: World) -> None:
 
 def test_it_refuses_a_wrong_password(world: World) -> None:
     client = Client()
-    response = client.post(reverse("account_login"), {"login": world.viewer.email, "password": "not the password"})
+    response = client.post(
+        reverse("account_login"), {"login": world.viewer.email, "password": "not the password"}
+    )
     assert response.status_code == 200
     assert "_auth_user_id" not in client.session
     assert b"not correct" in response.content
@@ -78,7 +82,10 @@ def test_a_forgotten_password_is_reset_by_a_link_that_works_once(world: World) -
     client = Client()
     page = client.get(link, follow=True)
     assert b"Choose a new password" in page.content
-    client.post(page.redirect_chain[-1][0], {"password1": "another long password", "password2": "another long password"})
+    client.post(
+        page.redirect_chain[-1][0],
+        {"password1": "another long password", "password2": "another long password"},
+    )
     assert User.objects.get(pk=world.viewer.pk).check_password("another long password")
     assert b"no longer works" in Client().get(link, follow=True).content
 
@@ -106,7 +113,10 @@ def test_a_person_without_a_password_sees_our_page_to_set_one(world: World) -> N
 
 
 def test_a_damaged_link_of_a_reset_or_a_confirmation_gets_our_page(db: None) -> None:
-    assert b"no longer works" in Client().get(reverse("account_reset_password_from_key", args=["1", "x-y"])).content
+    assert (
+        b"no longer works"
+        in Client().get(reverse("account_reset_password_from_key", args=["1", "x-y"])).content
+    )
     response = Client().get(reverse("account_confirm_email", args=["nonsense"]))
     assert b'class="auth-card"' in response.content
 

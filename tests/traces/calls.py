@@ -17,7 +17,10 @@ PROMPT = {"role": "system", "content": "You are the support desk. Look orders up
 TOOLS = [
     {
         "type": "function",
-        "function": {"name": "lookup_order", "parameters": {"type": "object", "properties": {"order": {"type": "string"}}}},
+        "function": {
+            "name": "lookup_order",
+            "parameters": {"type": "object", "properties": {"order": {"type": "string"}}},
+        },
     }
 ]
 
@@ -33,7 +36,11 @@ def says(text: str) -> dict[str, Any]:
 def asks_tool(arguments: Any, name: str = "lookup_order", id: str = "call_1") -> dict[str, Any]:
     written = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
     function = {"name": name, "arguments": written}
-    return {"role": "assistant", "content": None, "tool_calls": [{"id": id, "type": "function", "function": function}]}
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": id, "type": "function", "function": function}],
+    }
 
 
 def tool_says(content: Any, id: str = "call_1") -> dict[str, Any]:
@@ -41,11 +48,17 @@ def tool_says(content: Any, id: str = "call_1") -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": id, "content": text}
 
 
-def row(id: str, messages: list[dict[str, Any]], answer: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:
+def row(
+    id: str, messages: list[dict[str, Any]], answer: dict[str, Any] | None, **fields: Any
+) -> dict[str, Any]:
     """One logged call; `request` and `response` fields go in by those names."""
     request = {"model": "gpt-test", "messages": messages, "tools": TOOLS, **fields.pop("request", {})}
     choices = [{"message": answer, "finish_reason": "stop"}] if answer else []
-    response = {"choices": choices, "usage": {"prompt_tokens": 10, "completion_tokens": 3}, **fields.pop("response", {})}
+    response = {
+        "choices": choices,
+        "usage": {"prompt_tokens": 10, "completion_tokens": 3},
+        **fields.pop("response", {}),
+    }
     return {"id": id, "timestamp": "2026-01-05T10:00:00Z", "request": request, "response": response, **fields}
 
 
@@ -59,7 +72,9 @@ def session_rows(session: str = "s1", mail: str = "ann.lee@acme.org") -> list[di
     answers = [call, says("It was sent."), says("You are welcome.")]
     return [
         row(f"{session}-{n}", messages, answer, session_id=session, timestamp=time, latency_ms=100.0 * n)
-        for n, (messages, answer, time) in enumerate(zip([first, then, last], answers, times, strict=True), start=1)
+        for n, (messages, answer, time) in enumerate(
+            zip([first, then, last], answers, times, strict=True), start=1
+        )
     ]
 
 

@@ -23,8 +23,16 @@ class TestIngest:
         summary = taken_in(world.agent, session_rows())
         assert summary.as_dict() == {"read": 3, "accepted": 3, "duplicate": 0, "rejected": 0}
         first, second, _ = Span.objects.order_by("started_at")
-        assert (first.action, first.previous, first.audience) == ("tool:lookup_order", "user", Audience.MACHINE)
-        assert (second.action, second.previous, second.audience) == ("respond", "tool:lookup_order", Audience.HUMAN)
+        assert (first.action, first.previous, first.audience) == (
+            "tool:lookup_order",
+            "user",
+            Audience.MACHINE,
+        )
+        assert (second.action, second.previous, second.audience) == (
+            "respond",
+            "tool:lookup_order",
+            Audience.HUMAN,
+        )
         assert first.model == "gpt-test"
         assert (first.input_tokens, first.output_tokens, first.latency_ms) == (10, 3, 100.0)
         assert first.input_preview == "Where is order A-1043? Write to [EMAIL_1]."
@@ -33,10 +41,20 @@ class TestIngest:
 
     def test_a_second_delivery_changes_nothing(self, world: World) -> None:
         taken_in(world.agent, session_rows())
-        before = (Span.objects.count(), Content.objects.count(), Introduction.objects.count(), Finding.objects.count())
+        before = (
+            Span.objects.count(),
+            Content.objects.count(),
+            Introduction.objects.count(),
+            Finding.objects.count(),
+        )
         summary = taken_in(world.agent, session_rows())
         assert summary.as_dict() == {"read": 3, "accepted": 0, "duplicate": 3, "rejected": 0}
-        after = (Span.objects.count(), Content.objects.count(), Introduction.objects.count(), Finding.objects.count())
+        after = (
+            Span.objects.count(),
+            Content.objects.count(),
+            Introduction.objects.count(),
+            Finding.objects.count(),
+        )
         assert after == before
 
     def test_a_call_twice_in_one_delivery_is_stored_once(self, world: World) -> None:
@@ -44,7 +62,15 @@ class TestIngest:
         assert (summary.accepted, summary.duplicate) == (3, 3)
 
     def test_ids_that_hold_personal_data_are_hidden_and_still_recognised(self, world: World) -> None:
-        rows = [row("mail-of-bob@acme.org", [user("hi")], says("hello"), session_id="bob@acme.org", user="bob@acme.org")]
+        rows = [
+            row(
+                "mail-of-bob@acme.org",
+                [user("hi")],
+                says("hello"),
+                session_id="bob@acme.org",
+                user="bob@acme.org",
+            )
+        ]
         taken_in(world.agent, rows)
         assert taken_in(world.agent, rows).duplicate == 1
         span = Span.objects.select_related("session").get()
@@ -58,7 +84,9 @@ class TestIngest:
         calls = list(Span.objects.order_by("started_at"))
         # The answer of a call was shown by it, so the next call's copy of it is repeated.
         assert [call.new_from for call in calls] == [0, 3, 5]
-        introduced = Introduction.objects.filter(span=calls[1]).order_by("position").values_list("position", flat=True)
+        introduced = (
+            Introduction.objects.filter(span=calls[1]).order_by("position").values_list("position", flat=True)
+        )
         assert list(introduced) == [3, 4]
 
     def test_calls_that_arrive_newest_first_are_put_in_order(self, world: World) -> None:
@@ -87,7 +115,10 @@ class TestIngest:
         assert outcomes == {"good": Outcome.SUCCESS, "bad": Outcome.FAILURE, "open": Outcome.UNKNOWN}
 
     def test_simulated_answers_are_marked(self, world: World) -> None:
-        rows = [row("1", [user("hi")], says("a"), metadata={"simulated": True}), row("2", [user("hi")], says("b"))]
+        rows = [
+            row("1", [user("hi")], says("a"), metadata={"simulated": True}),
+            row("2", [user("hi")], says("b")),
+        ]
         taken_in(world.agent, rows)
         assert Span.objects.get(span_id="1").simulated
         assert not Span.objects.get(span_id="2").simulated
@@ -97,18 +128,25 @@ class TestIngest:
         span = Span.objects.get()
         assert (span.status, span.error) == (Status.ERROR, "no access for [EMAIL_1]")
 
-    @pytest.mark.parametrize("clock", ["1970-01-01T00:00:00Z", "2100-05-05T00:00:00Z", "2001-01-01T00:00:00Z", 99])
+    @pytest.mark.parametrize(
+        "clock", ["1970-01-01T00:00:00Z", "2100-05-05T00:00:00Z", "2001-01-01T00:00:00Z", 99]
+    )
     def test_a_wrong_clock_is_noted_and_stays_in_a_sane_range(self, world: World, clock: Any) -> None:
         taken_in(world.agent, [row("1", [user("hi")], says("a"), timestamp=clock)])
         span = Span.objects.get()
         assert 2015 <= span.started_at.year <= timezone.now().year + 1
         assert span.attributes["issues"]
 
-    def test_it_publishes_one_event_a_batch_with_counts_only(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_publishes_one_event_a_batch_with_counts_only(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(ingest_module, "BATCH", 4)
         taken_in(world.agent, [*session_rows("s1"), *session_rows("s2")])
         events = Event.objects.filter(type=EventType.TRACES_INGESTED).order_by("number")
-        assert [event.data for event in events] == [{"accepted": 4, "source": "api"}, {"accepted": 2, "source": "api"}]
+        assert [event.data for event in events] == [
+            {"accepted": 4, "source": "api"},
+            {"accepted": 2, "source": "api"},
+        ]
 
 
 class TestRejects:
@@ -124,7 +162,9 @@ class TestRejects:
         assert "bob@acme.org" not in line["excerpt"]
         assert "[EMAIL_" in line["excerpt"]
 
-    def test_what_cannot_be_redacted_is_never_stored(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_cannot_be_redacted_is_never_stored(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def broken(payload: Any) -> Any:
             if "poison" in str(payload):
                 raise RuntimeError("detector failed")
@@ -143,7 +183,9 @@ class TestRejects:
         assert (summary.accepted, summary.rejected) == (0, 1)
 
     def test_unstorable_numbers_are_refused_or_left_out(self, world: World) -> None:
-        record = formats.parse_row(row("1", [user("hi")], says("a"), response={"usage": {"prompt_tokens": 2**40}}))
+        record = formats.parse_row(
+            row("1", [user("hi")], says("a"), response={"usage": {"prompt_tokens": 2**40}})
+        )
         odd = formats.parse_row(row("2", [{"role": "user", "content": "hi", "n": 1}], says("a")))
         odd.messages[0]["n"] = 2**70
         summary = ingest_module.ingest(agent=world.agent, records=[record, odd], source=Source.API)
@@ -151,7 +193,9 @@ class TestRejects:
         assert Span.objects.get().input_tokens is None
 
     def test_huge_attributes_are_cut_down(self, world: World) -> None:
-        taken_in(world.agent, [row("1", [user("hi")], says("a"), metadata={"a": "x" * 500_000}, other="kept")])
+        taken_in(
+            world.agent, [row("1", [user("hi")], says("a"), metadata={"a": "x" * 500_000}, other="kept")]
+        )
         span = Span.objects.get()
         assert span.attributes["other"] == "kept"
         assert len(orjson.dumps(span.attributes)) < 70_000

@@ -36,27 +36,31 @@ class TestList:
         ("query", "shown"),
         [
             ({"model": "gpt-test"}, 4), ({"model": "other"}, 0), ({"action": "tool:lookup_order"}, 1),
-            ({"status": "error"}, 1), ({"audience": "machine"}, 1), ({"session": "s1"}, 3), ({"source": "api"}, 4),
-            ({"source": "gateway"}, 0), ({"q": "order"}, 2), ({"q": "thanks lot"}, 1), ({"q": '")(*'}, 4),
+            ({"status": "error"}, 1), ({"audience": "machine"}, 1), ({"session": "s1"}, 3),
+            ({"source": "api"}, 4),
+            ({"source": "gateway"}, 0), ({"q": "order"}, 1), ({"q": "thanks lot"}, 1), ({"q": '")(*'}, 0),
             ({"period": "1h"}, 0), ({"status": "nonsense"}, 4),
         ],
     )  # fmt: skip
     def test_it_filters(self, world: World, query: dict[str, str], shown: int) -> None:
-        taken_in(world.agent, [*session_rows("s1"), row("x", [user("nothing to do with it")], None, error="timeout")])
-        if query == {"q": '")(*'}:
-            shown = 0
+        taken_in(
+            world.agent,
+            [*session_rows("s1"), row("x", [user("nothing to do with it")], None, error="timeout")],
+        )
         assert page(world, "traces:list", **query).count("row-link") == shown
 
     def test_a_hit_names_the_call_that_introduced_the_text(self, world: World) -> None:
         taken_in(world.agent, session_rows())
         html = page(world, "traces:list", q="1043")
         first = Span.objects.order_by("started_at")[0]
-        assert html.count("row-link") == 2  # the question, and the tool call that answers it
+        assert html.count("row-link") == 1  # later calls only repeat it
         assert world.url("traces:call", first.pk) in html
         assert "<mark>1043</mark>" in html
 
     def test_pages_follow_each_other(self, world: World) -> None:
-        rows = [row(str(n), [user(f"q {n}")], says("a"), timestamp=f"2026-01-05T10:{n:02}:00Z") for n in range(55)]
+        rows = [
+            row(str(n), [user(f"q {n}")], says("a"), timestamp=f"2026-01-05T10:{n:02}:00Z") for n in range(55)
+        ]
         taken_in(world.agent, rows)
         client: Any = world.client(world.viewer)
         first = client.get(world.url("traces:list"))
@@ -68,8 +72,13 @@ class TestList:
         response = world.client(world.viewer).get(world.url("traces:list"), {"cursor": "nonsense"})
         assert response.headers["Location"] == world.url("traces:list")
 
-    def test_it_needs_few_queries_however_many_rows(self, world: World, django_assert_max_num_queries: Any) -> None:
-        taken_in(world.agent, [row(str(n), [user(f"q {n}")], says(f"a {n}"), session_id=f"s{n}") for n in range(60)])
+    def test_it_needs_few_queries_however_many_rows(
+        self, world: World, django_assert_max_num_queries: Any
+    ) -> None:
+        taken_in(
+            world.agent,
+            [row(str(n), [user(f"q {n}")], says(f"a {n}"), session_id=f"s{n}") for n in range(60)],
+        )
         client = world.client(world.viewer)
         with django_assert_max_num_queries(18):
             client.get(world.url("traces:list"))
@@ -102,12 +111,17 @@ class TestCall:
         assert "ann.lee" not in html
 
     def test_html_in_a_trace_is_text(self, world: World) -> None:
-        rows = [row("1", [{"role": SCRIPT, "content": SCRIPT}, tool_says({"x": SCRIPT})], says(SCRIPT), session_id=SCRIPT,
-                    metadata={"a": SCRIPT}, request={"model": SCRIPT})]  # fmt: skip
-        taken_in(world.agent, rows)
+        messages = [{"role": SCRIPT, "content": SCRIPT}, tool_says({"x": SCRIPT})]
+        fields: dict[str, Any] = {
+            "session_id": SCRIPT,
+            "metadata": {"a": SCRIPT},
+            "request": {"model": SCRIPT},
+        }
+        taken_in(world.agent, [row("1", messages, says(SCRIPT), **fields)])
         span = Span.objects.get()
         pages = [
-            page(world, "traces:list"), page(world, "traces:list", q="alert"), page(world, "traces:call", span.pk),
+            page(world, "traces:list"), page(world, "traces:list", q="alert"),
+            page(world, "traces:call", span.pk),
             page(world, "traces:session", span.session_id), page(world, "traces:list", q=SCRIPT),
         ]  # fmt: skip
         for html in pages:
@@ -126,7 +140,10 @@ class TestCall:
         assert "Show all" not in page(world, "traces:call", pk, full="1")
 
     def test_an_image_is_named_not_shown(self, world: World) -> None:
-        parts = [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 9000}}]
+        parts = [
+            {"type": "text", "text": "see"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 9000}},
+        ]
         taken_in(world.agent, [row("1", [{"role": "user", "content": parts}], says("ok"))])
         html = page(world, "traces:call", Span.objects.get().pk)
         assert "9,022 characters, not shown" in html
@@ -169,5 +186,7 @@ class TestSession:
 
     def test_strangers_get_404(self, world: World) -> None:
         taken_in(world.agent, session_rows())
-        response: HttpResponseBase = world.client(world.stranger).get(world.url("traces:session", Session.objects.get().pk))
+        response: HttpResponseBase = world.client(world.stranger).get(
+            world.url("traces:session", Session.objects.get().pk)
+        )
         assert response.status_code == 404

@@ -12,13 +12,15 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
+# What a template finds under a name that is not there is the empty string.
+Missing = str | None
 _STEPS = ((60, "s"), (60, "min"), (24, "h"), (365, "d"))
 
 
 @register.filter
-def ago(moment: datetime | None) -> SafeString | str:
+def ago(moment: datetime | Missing) -> SafeString | str:
     """`5 min ago` with the absolute time on hover."""
-    if moment is None:
+    if moment is None or isinstance(moment, str):
         return "—"
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
@@ -44,9 +46,9 @@ def _largest_unit(seconds: float) -> str:
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | Missing) -> str:
     """`1 h 5 min`, `42 s`, `0.4 s`."""
-    if seconds is None:
+    if seconds is None or isinstance(seconds, str):
         return "—"
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -59,33 +61,33 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
-def milliseconds(value: float | None) -> str:
-    if value is None:
+def milliseconds(value: float | Missing) -> str:
+    if value is None or isinstance(value, str):
         return "—"
     return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.2f} s"
 
 
 @register.filter
-def number(value: float | None) -> str:
+def number(value: float | Missing) -> str:
     """Thousands apart: `5,401`."""
-    return "—" if value is None else f"{value:,.0f}"
+    return "—" if value is None or isinstance(value, str) else f"{value:,.0f}"
 
 
 @register.filter
-def percent(share: float | None, digits: int = 1) -> str:
+def percent(share: float | Missing, digits: int = 1) -> str:
     """A share of 1 as `97.5 %`."""
-    return "—" if share is None else f"{share * 100:.{digits}f} %"
+    return "—" if share is None or isinstance(share, str) else f"{share * 100:.{digits}f} %"
 
 
 @register.filter
-def figure(value: float | None, digits: int = 3) -> str:
-    return "—" if value is None else f"{value:.{digits}f}"
+def figure(value: float | Missing, digits: int = 3) -> str:
+    return "—" if value is None or isinstance(value, str) else f"{value:.{digits}f}"
 
 
 @register.filter
-def money(value: float | None) -> str:
+def money(value: float | Missing) -> str:
     """US dollars; small sums keep their digits."""
-    if value is None:
+    if value is None or isinstance(value, str):
         return "—"
     return f"${value:,.2f}" if value >= 1 else f"${value:.4f}"
 

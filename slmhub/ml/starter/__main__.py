@@ -7,6 +7,7 @@ import hashlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -88,7 +89,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _earlier(folder: Path | None) -> dict[str, object] | None:
+def _earlier(folder: Path | None) -> dict[str, Any] | None:
     """What the manifest of the weights that were continued says about how they were made."""
     if folder is None:
         return None
@@ -97,7 +98,7 @@ def _earlier(folder: Path | None) -> dict[str, object] | None:
     return {key: manifest.get(key) for key in kept}
 
 
-def _write_manifest(out: Path, manifest: dict[str, object]) -> None:
+def _write_manifest(out: Path, manifest: dict[str, Any]) -> None:
     files = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(out.iterdir())
