@@ -205,7 +205,7 @@ RUNS_DIR = HUB_HOME / "runs"
 MODELS_DIR = HUB_HOME / "models"
 SPOOL_DIR = HUB_HOME / "spool"
 RUN_DIR = HUB_HOME / "run"
-for _folder in (RUNS_DIR, MODELS_DIR, SPOOL_DIR, RUN_DIR):
+for _folder in (RUNS_DIR, MODELS_DIR, SPOOL_DIR, RUN_DIR, HUB_HOME / "static"):
     _folder.mkdir(parents=True, exist_ok=True)
 STARTER_WEIGHTS = BASE_DIR / "slmhub" / "ml" / "starter" / "weights"
 SPECIALIST_SERVER_PORT = env.whole("HUB_SPECIALIST_PORT", PORT + 1)

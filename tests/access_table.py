@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.accounts.access import Right
+from apps.accounts.access import Right, Scope
 
 OPEN = [
     "healthz",
@@ -20,18 +20,84 @@ OPEN = [
     "account_reset_password_from_key",
     "account_reset_password_from_key_done",
     "account_confirm_login_code",
-    "account_request_login_code",
 ]
-SIGNED_IN = ["account_email", "account_change_password", "account_set_password", "insights:index"]
-BY_KEY: list[str] = []
+# Any person who is signed in, with the arguments of the address.
+SIGNED_IN: dict[str, list[str]] = {
+    "account_email": [],
+    "account_change_password": [],
+    "account_set_password": [],
+    "insights:index": [],
+    "team:create_workspace": [],
+    "team:accept_invitation": ["token"],
+}
+BY_KEY: dict[str, Scope] = {
+    "uploads": Scope.INGEST,
+    "upload_status": Scope.INGEST,
+    "calls": Scope.INGEST,
+}
 
 TABLE: dict[str, Right] = {
+    "team:settings": Right.VIEW,
+    "team:add_agent": Right.MANAGE,
+    "team:people": Right.VIEW,
+    "team:invite": Right.MANAGE,
+    "team:withdraw_invitation": Right.MANAGE,
+    "team:change_role": Right.MANAGE,
+    "team:remove_member": Right.MANAGE,
+    "team:keys": Right.MANAGE,
+    "team:create_key": Right.MANAGE,
+    "team:revoke_key": Right.MANAGE,
+    "events:activity": Right.VIEW,
+    "jobs:list": Right.VIEW,
+    "jobs:detail": Right.VIEW,
+    "jobs:progress": Right.VIEW,
+    "jobs:cancel": Right.LABEL,
+    "jobs:retry": Right.LABEL,
+    "privacy:findings": Right.VIEW,
+    "privacy:decide_many": Right.REVIEW,
+    "privacy:decide": Right.REVIEW,
+    "privacy:reveal": Right.REVEAL,
+    "traces:list": Right.VIEW,
+    "traces:call": Right.VIEW,
+    "traces:session": Right.VIEW,
+    "traces:upload": Right.INGEST,
+    "traces:upload_detail": Right.VIEW,
+    "traces:rejects": Right.INGEST,
+    "traces:upload_cancel": Right.INGEST,
+    "traces:upload_retry": Right.INGEST,
+    "discovery:list": Right.VIEW,
+    "discovery:map": Right.VIEW,
+    "discovery:start": Right.LABEL,
+    "discovery:merge": Right.LABEL,
+    "discovery:detail": Right.VIEW,
+    "discovery:rename": Right.LABEL,
+    "discovery:accept": Right.LABEL,
+    "discovery:ignore": Right.LABEL,
+    "discovery:reopen": Right.LABEL,
+    "discovery:unmerge": Right.LABEL,
+    "datasets:list": Right.VIEW,
+    "datasets:build": Right.BUILD,
+    "datasets:detail": Right.VIEW,
+    "datasets:download": Right.BUILD,
+    "registry:list": Right.VIEW,
+    "registry:teacher": Right.MANAGE,
+    "registry:detail": Right.VIEW,
+    "training:list": Right.VIEW,
+    "training:new": Right.BUILD,
+    "training:detail": Right.VIEW,
+    "training:cancel": Right.BUILD,
+    "training:retry": Right.BUILD,
+    "evaluation:list": Right.VIEW,
+    "evaluation:start": Right.BUILD,
+    "evaluation:detail": Right.VIEW,
     "rollouts:list": Right.VIEW,
-    "rollouts:detail": Right.VIEW,
     "rollouts:request": Right.BUILD,
-    "rollouts:withdraw": Right.BUILD,
+    "rollouts:detail": Right.VIEW,
     "rollouts:approve": Right.APPROVE,
     "rollouts:reject": Right.APPROVE,
+    "rollouts:withdraw": Right.BUILD,
     "rollouts:roll_back": Right.APPROVE,
     "gateway:overview": Right.VIEW,
+    "insights:workspace_home": Right.VIEW,
+    "insights:home": Right.VIEW,
 }

@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
+
 from tests import attached
 from tests.profile import free_port
 
@@ -36,6 +38,14 @@ def answers(url: str) -> bool:
         return True
     except OSError:
         return False
+
+
+def gone(pid: int) -> bool:
+    """Whether the process runs no more; where nobody reaps orphans they stay as zombies."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from apps.accounts.access import ROLE_RIGHTS, Right, Role
+from apps.accounts.access import ROLE_RIGHTS, Right, Role, Scope
+from apps.team.services import create_api_key
 from tests.access_table import BY_KEY, OPEN, SIGNED_IN, TABLE
 from tests.world import World
 
@@ -88,6 +89,19 @@ def test_every_role_may_open_what_asks_for_view(world: World, name: str) -> None
 
 @pytest.mark.parametrize("name", SIGNED_IN)
 def test_a_signed_in_page_sends_visitors_to_the_log_in(db: None, name: str) -> None:
-    response = Client().get(reverse(name))
+    response = Client().get(reverse(name, args=SIGNED_IN[name]))
     assert response.status_code == 302
     assert "login" in response["location"]
+
+
+@pytest.mark.parametrize("name", BY_KEY)
+def test_an_api_address_wants_a_key_with_the_listed_scope(world: World, name: str) -> None:
+    view = routes()[name].callback.cls  # type: ignore[union-attr]
+    assert view.scope is BY_KEY[name]
+    others = [scope for scope in Scope if scope is not BY_KEY[name]]
+    _, secret = create_api_key(workspace=world.workspace, name="other", scopes=others, actor=world.admin)
+    url = address(world, name)
+    for headers, status in (({}, 401), ({"authorization": f"Bearer {secret}"}, 403)):
+        statuses = {Client().post(url, headers=headers).status_code, Client().get(url, headers=headers).status_code}
+        assert status in statuses
+        assert statuses <= {status, 405}

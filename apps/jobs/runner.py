@@ -96,8 +96,8 @@ def run(job_id: int) -> str:
 
 def _work(context: JobContext) -> str:
     job = context.job
-    entry: Entry = import_string(job.entry)
     try:
+        entry: Entry = import_string(job.entry)
         result = entry(context, **job.arguments)
     except LeaseLostError:
         log.warning("job %s lost its lease to another attempt", job.pk)

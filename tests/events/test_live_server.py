@@ -40,7 +40,8 @@ def listen(server: str, world: World, user: User | None, after: int | str = "", 
         client.force_login(user)
     headers = {"cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())}
     url = f"ws://{server}/ws/w/{world.workspace.slug}/events?after={after}"
-    return connect(url, additional_headers=headers, origin=f"http://{server}", max_queue=None, **options)  # type: ignore[arg-type]
+    options = {"max_queue": None, **options}
+    return connect(url, additional_headers=headers, origin=f"http://{server}", **options)  # type: ignore[arg-type]
 
 
 def write(world: World, count: int, *, pause: float = 0.0, size: int = 0) -> None:
@@ -113,14 +114,17 @@ def test_another_site_may_not_listen_with_a_persons_cookie(server: str, world: W
 
 
 def test_a_slow_reader_is_closed_and_recovers_while_nobody_else_waits(server: str, world: World) -> None:
-    start, count = last_number(world), 3000
+    start, count = last_number(world), 2500
     narrow = sockets.socket()
     narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
     host, port = server.split(":")
     narrow.connect((host, int(port)))
-    with listen(server, world, world.viewer, start, sock=narrow) as slow, listen(server, world, world.viewer) as quick:
-        slow.recv_messages.high, slow.recv_messages.low = 1, 0
-        write(world, count, size=2000)
+    narrowly = {"sock": narrow, "max_queue": 1}
+    with (
+        listen(server, world, world.viewer, start, **narrowly) as slow,
+        listen(server, world, world.viewer) as quick,
+    ):
+        write(world, count, size=10_000)
         assert heard(quick, count) == list(range(start + 1, start + count + 1))
         seen = []
         with pytest.raises(ConnectionClosed) as closed:

@@ -9,7 +9,6 @@ import textwrap
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from apps.jobs import processes
@@ -17,7 +16,7 @@ from apps.jobs.models import Job
 from apps.jobs.processes import run_child
 from apps.jobs.runner import JobCancelledError, JobContext, LeaseLostError
 from tests.jobs.work import FAMILY
-from tests.servers import eventually
+from tests.servers import eventually, gone
 
 pytestmark = pytest.mark.slow
 
@@ -29,10 +28,6 @@ def context() -> JobContext:
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(code)]
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_it_returns_the_exit_code_and_keeps_what_was_said(context: JobContext, tmp_path: Path) -> None:

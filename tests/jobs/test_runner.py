@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -16,7 +15,7 @@ from django.utils import timezone
 from apps.events.models import EventType
 from apps.jobs import runner, services
 from apps.jobs.models import Job, State
-from tests.servers import eventually
+from tests.servers import eventually, gone
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -139,7 +138,7 @@ def test_a_cancel_ends_the_child_and_its_children_within_a_second(world: World, 
 
     asked_at = time.monotonic()
     services.cancel(job=job, actor=None)
-    eventually(lambda: not any(psutil.pid_exists(pid) for pid in pids), every=0.02)
+    eventually(lambda: all(gone(pid) for pid in pids), every=0.02)
     seconds = time.monotonic() - asked_at
     thread.join()
     print(f"cancelled after {seconds:.2f} s")
