@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slmhub.settings")
 
 from django.core.asgi import get_asgi_application
 
-django = get_asgi_application()
+django_application = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
@@ -17,7 +17,9 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from apps.events.routing import websocket_urlpatterns  # noqa: E402
 from apps.gateway.asgi import Gateway  # noqa: E402
+from apps.traces.body_limit import LimitBody  # noqa: E402
 
+django = LimitBody(django_application)
 websockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 gateway = Gateway()
 

@@ -45,16 +45,16 @@ class Call:
 
     def note(self, answer: Answer) -> dict[str, Any]:
         """What the spool keeps: the call as an OpenAI chat-log row."""
-        latency = (time.perf_counter() - self.clock) * 1000
-        origin = {"served_by": answer.served_by, "fallback": answer.fallback, "simulated": answer.simulated}
         row = {
             "id": self.id,
             "session_id": self.session or None,
             "timestamp": self.started_at.isoformat(),
             "request": self.body,
             "response": answer.response,
-            "latency_ms": latency,
-            "metadata": {"slmhub": origin},
+            "latency_ms": (time.perf_counter() - self.clock) * 1000,
+            "metadata": {"simulated": answer.simulated},
+            "served_by": answer.served_by,
+            "slmhub": {"fallback": answer.fallback, "simulated": answer.simulated},
             **({"error": answer.error} if answer.error else {}),
         }
         return {"agent": self.agent_id, "row": row}

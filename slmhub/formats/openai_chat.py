@@ -133,6 +133,7 @@ def _attributes_of(
     attributes |= {
         "metadata": metadata,
         "response_id": text_of(response.get("id")),
+        "system_fingerprint": text_of(response.get("system_fingerprint")),
         "streamed": bool(request.get("stream") or row.get("streamed")),
         "outcome": outcome_of(metadata) or outcome_of(_metadata_of(request)),
         "issues": sorted(issues),

@@ -116,7 +116,7 @@ def test_another_site_may_not_listen_with_a_persons_cookie(server: str, world: W
 def test_a_slow_reader_is_closed_and_recovers_while_nobody_else_waits(server: str, world: World) -> None:
     start, count = last_number(world), 2500
     narrow = sockets.socket()
-    narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 65536)
     host, port = server.split(":")
     narrow.connect((host, int(port)))
     narrowly = {"sock": narrow, "max_queue": 1}
