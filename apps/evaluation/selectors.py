@@ -80,6 +80,8 @@ class Ruling:
     headline: str
     why: str
     more: int
+    # So far below the teacher that more calls alone would hardly turn it into a pass.
+    is_behind: bool
 
     @property
     def is_fail(self) -> bool:
@@ -115,7 +117,13 @@ def ruling(run: EvaluationRun) -> Ruling | None:
         ),
     }[verdict]
     more = max(0, gate["rows_needed"] - gate["n"]) if verdict == Verdict.INCONCLUSIVE else 0
-    return Ruling(verdict=verdict, headline=headline, why=why, more=more)
+    return Ruling(
+        verdict=verdict,
+        headline=headline,
+        why=why,
+        more=more,
+        is_behind=gate["difference"] <= -run.margin / 2,
+    )
 
 
 def _points(share: float) -> str:

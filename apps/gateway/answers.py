@@ -112,10 +112,10 @@ def from_teacher(teacher: TeacherEntry, status: int, body: bytes, fallback: str)
     try:
         response = orjson.loads(body)
     except orjson.JSONDecodeError:
-        status = 502 if status == 200 else status
-        response = Refusal(status, "The teacher's answer is not JSON.", "upstream_error").body
+        response = None
     if not isinstance(response, dict):
-        response = {"error": {"message": "The teacher's answer is not an object.", "type": "upstream_error"}}
+        status = 502 if status == 200 else status
+        response = Refusal(status, "The teacher's answer is not a JSON object.", "upstream_error").body
     return Answer(
         response=response,
         served_by=TEACHER,

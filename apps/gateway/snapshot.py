@@ -105,7 +105,7 @@ def _teachers() -> dict[int, TeacherEntry]:
             entries[teacher.agent_id or 0] = _teacher_entry(teacher)
         except (SealBrokenError, NoKeyError):
             # One unreadable key must not keep the others' changes from coming into force.
-            log.exception("the key of teacher %s cannot be opened; its agent has no teacher", teacher.pk)
+            log.error("the key of teacher %s cannot be opened; its agent has no teacher", teacher.pk)
     return entries
 
 

@@ -24,7 +24,11 @@ from tests import attached
 from tests.servers import eventually, web
 from tests.world import World
 
-pytestmark = [pytest.mark.django_db(transaction=True, databases="__all__"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases="__all__"),
+    pytest.mark.slow,
+    pytest.mark.production,
+]
 WRITER = str(Path(__file__).with_name("writer.py"))
 
 
@@ -119,12 +123,12 @@ def test_a_slow_reader_is_closed_and_recovers_while_nobody_else_waits(server: st
     narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 65536)
     host, port = server.split(":")
     narrow.connect((host, int(port)))
-    narrowly = {"sock": narrow, "max_queue": 1}
+    narrowly = {"sock": narrow, "max_queue": 1, "compression": None}
     with (
         listen(server, world, world.viewer, start, **narrowly) as slow,
         listen(server, world, world.viewer) as quick,
     ):
-        write(world, count, size=10_000)
+        write(world, count, size=8_000)
         assert heard(quick, count) == list(range(start + 1, start + count + 1))
         seen = []
         with pytest.raises(ConnectionClosed) as closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -51,12 +52,17 @@ def slow_at_first(context: JobContext, *, folder: str) -> dict[str, Any]:
     """Attempt 1 takes for ever; any other ends at once."""
     trail = Path(folder) / "trail"
     with trail.open("a") as file:
-        file.write(f"start {context.job.attempt}\n")
+        file.write(f"attempt {context.job.attempt} by {os.getpid()}\n")
     if context.job.attempt == 1:
         for _ in range(600):
             context.check()
             time.sleep(0.1)
     return {"by": context.job.attempt}
+
+
+def note_pid(path: str) -> None:
+    """A task of the broker, no job: tells which process runs it."""
+    Path(path).write_text(str(os.getpid()))
 
 
 def deaf(context: JobContext, *, folder: str) -> dict[str, Any]:
@@ -74,3 +80,13 @@ def deaf(context: JobContext, *, folder: str) -> dict[str, Any]:
             with (Path(folder) / "refused").open("a") as file:
                 file.write(f"{type(error).__name__}\n")
     return {"by": 1}
+
+
+def child_of_attempt(context: JobContext, *, folder: str) -> dict[str, Any]:
+    """The child of attempt 1 runs for ever, that of any other a moment; each notes its process id."""
+    attempt = context.job.attempt
+    code = "import os, sys, time; print(os.getpid(), flush=True); time.sleep(float(sys.argv[1]))"
+    seconds = "600" if attempt == 1 else "0.1"
+    source, sink = Path(os.devnull), Path(folder) / f"child-{attempt}"
+    command = [sys.executable, "-c", code, seconds]
+    return {"code": run_child(context, command, stderr=Path(folder) / "errors", through=(source, sink))}

@@ -215,7 +215,7 @@ def test_it_refuses_bad_input_before_loading_torch(tmp_path: Path) -> None:
 
 
 def test_it_trains_for_a_fixed_number_of_steps_by_default() -> None:
-    assert read_recipe({}).steps == 360
+    assert read_recipe({}).steps == 300
     assert read_recipe({"max_seconds": 9}).steps is None
     with pytest.raises(InputError):
         read_recipe({"batch_size": True})

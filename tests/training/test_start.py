@@ -35,7 +35,7 @@ def test_it_queues_a_run_on_the_gpu_queue(world: World, weights_here: Path) -> N
     assert (run.job, job.queue, job.state) == (job, Queue.GPU, State.QUEUED)
     assert job.url == world.url("training:detail", run.pk)
     assert Event.objects.filter(type=EventType.TRAINING_STARTED, actor=world.engineer).count() == 1
-    assert run.recipe["max_seconds"] == 120
+    assert run.recipe["steps"] == 360
 
 
 class TestRefusals:

@@ -37,20 +37,20 @@ class InputError(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; one of `epochs`, `steps` and `max_seconds` says for how long (default: 360 steps).
+    """How to train; one of `epochs`, `steps` and `max_seconds` says for how long (default: 300 steps).
 
     `augment_copies` is the share of the examples whose copied values are swapped for random ones.
     """
 
     method: str = "lora"
-    rank: int = 16
-    alpha: int = 32
-    learning_rate: float = 3e-3
+    rank: int = 32
+    alpha: int = 64
+    learning_rate: float = 5e-3
     epochs: float | None = None
     steps: int | None = None
     max_seconds: float | None = None
     batch_size: int = 16
-    augment_copies: float = 0.7
+    augment_copies: float = 0.9
     seed: int = 0
     max_length: int = 2048
     eval_every: int = 60
@@ -115,7 +115,7 @@ def read_recipe(raw: Mapping[str, Any]) -> Recipe:
     lengths = [name for name in LENGTHS if raw.get(name) is not None]
     if len(lengths) > 1:
         raise InputError("recipe", f"The recipe may hold only one of {', '.join(lengths)}.")
-    return recipe if lengths else dataclasses.replace(recipe, steps=360)
+    return recipe if lengths else dataclasses.replace(recipe, steps=300)
 
 
 def _check_bounds(recipe: Recipe) -> None:

@@ -1,0 +1,305 @@
+"""From the answer to the row: an acknowledged call is neither lost nor doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from apps.gateway import recorder, spool
+from apps.gateway.recorder import drain
+from apps.gateway.spool import SpoolFullError, SpoolWriter, as_bytes, records_after, seal_note
+from apps.traces.models import Span
+from tests.world import World
+
+
+def note(world: World, name: str, **row: Any) -> dict[str, Any]:
+    request = {"model": "m", "messages": [{"role": "user", "content": f"question {name}"}]}
+    answer = {"role": "assistant", "content": f"answer {name}"}
+    response = {"choices": [{"index": 0, "message": answer, "finish_reason": "stop"}]}
+    return {
+        "agent": world.agent.pk,
+        "row": {"id": name, "timestamp": "2026-01-01T00:00:00Z", "request": request, "response": response, **row},
+    }
+
+
+def dead_pid() -> int:
+    """A process id that nobody has."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+def left_behind(folder: Path, records: list[bytes], tail: bytes = b"") -> Path:
+    """A spool file of a gateway that has died."""
+    path = folder / spool.spool_name(spool.socket.gethostname(), dead_pid(), 1)
+    path.write_bytes(b"".join(as_bytes(record) for record in records) + tail)
+    return path
+
+
+def names() -> list[str]:
+    return sorted(Span.objects.values_list("span_id", flat=True))
+
+
+def read(folder: Path) -> list[str]:
+    return [found["row"]["id"] for path in sorted(folder.glob("*.spool")) for found, _ in records_after(path, 0)]
+
+
+def write(world: World, folder: Path, *wanted: str) -> SpoolWriter:
+    async def run() -> SpoolWriter:
+        writer = SpoolWriter(folder)
+        await asyncio.gather(*(writer.write(note(world, name)) for name in wanted))
+        return writer
+
+    return asyncio.run(run())
+
+
+# ---- writing
+
+
+def test_a_record_is_on_the_disk_when_write_returns(world: World, tmp_path: Path) -> None:
+    write(world, tmp_path, "a", "b", "c")
+
+    assert sorted(read(tmp_path)) == ["a", "b", "c"]
+
+
+def test_nothing_stands_on_the_disk_in_clear(world: World, tmp_path: Path) -> None:
+    write(world, tmp_path, "a")
+
+    (path,) = tmp_path.iterdir()
+    assert b"question" not in path.read_bytes()
+
+
+def test_a_full_file_is_followed_by_another(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "ROTATE_AT", 500)
+
+    async def run() -> None:
+        writer = SpoolWriter(tmp_path)
+        for name in "abcdef":
+            await writer.write(note(world, name))
+
+    asyncio.run(run())
+    assert len(list(tmp_path.iterdir())) > 1
+    assert sorted(read(tmp_path)) == list("abcdef")
+
+
+def test_it_never_goes_on_in_a_file_that_was_there_before(world: World, tmp_path: Path) -> None:
+    old = tmp_path / spool.spool_name(spool.socket.gethostname(), os.getpid(), 1)
+    old.write_bytes(as_bytes(seal_note(note(world, "old"))) + b"\x00\x00\x01")
+
+    write(world, tmp_path, "new")
+    assert read(tmp_path) == ["old", "new"]
+
+
+def test_a_caller_that_has_gone_stops_nobody_else(world: World, tmp_path: Path) -> None:
+    async def run() -> None:
+        writer = SpoolWriter(tmp_path)
+        gone = [asyncio.create_task(writer.write(note(world, f"gone-{n}"))) for n in range(5)]
+        await asyncio.sleep(0)
+        for task in gone:
+            task.cancel()
+        await asyncio.wait_for(writer.write(note(world, "stays")), 5)
+
+    asyncio.run(run())
+    assert "stays" in read(tmp_path)
+
+
+def test_more_than_the_disk_takes_is_refused_not_dropped(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "LONGEST_QUEUE", 2)
+
+    async def run() -> None:
+        writer = SpoolWriter(tmp_path)
+        writer._thread = threading.current_thread()  # a disk that takes nothing
+        waiting = [asyncio.create_task(writer.write(note(world, str(n)))) for n in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(SpoolFullError):
+            await writer.write(note(world, "one too many"))
+        with pytest.raises(SpoolFullError):
+            writer.check_room()
+        for task in waiting:
+            task.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_disk_error_reaches_the_caller_and_the_next_record_is_whole(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        monkeypatch.setattr(spool.os, "fsync", real)
+        raise OSError(28, "No space left on device")
+
+    async def run() -> None:
+        writer = SpoolWriter(tmp_path)
+        await writer.write(note(world, "before"))
+        monkeypatch.setattr(spool.os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            await writer.write(note(world, "refused"))
+        await writer.write(note(world, "after"))
+
+    asyncio.run(run())
+    assert {"before", "after"} <= set(read(tmp_path))
+
+
+# ---- draining
+
+
+def test_every_record_becomes_one_call(world: World, tmp_path: Path) -> None:
+    write(world, tmp_path, "a", "b", "c")
+
+    assert drain(tmp_path) == 3
+    assert names() == ["a", "b", "c"]
+    assert drain(tmp_path) == 0
+    assert names() == ["a", "b", "c"]
+
+
+def test_a_file_that_is_read_and_whose_writer_is_dead_goes(world: World, tmp_path: Path) -> None:
+    left_behind(tmp_path, [seal_note(note(world, "a"))])
+
+    drain(tmp_path)
+    drain(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert names() == ["a"]
+
+
+def test_the_file_of_a_living_writer_stays(world: World, tmp_path: Path) -> None:
+    write(world, tmp_path, "a")
+
+    drain(tmp_path)
+    drain(tmp_path)
+    assert len(list(tmp_path.glob("*.spool"))) == 1
+
+
+def test_half_a_record_at_the_end_is_left_out(world: World, tmp_path: Path) -> None:
+    whole, torn = seal_note(note(world, "a")), as_bytes(seal_note(note(world, "b")))
+    for length in (1, 4, 20, len(torn) - 1):
+        left_behind(tmp_path, [whole], torn[:length])
+        drain(tmp_path)
+        drain(tmp_path)
+
+    assert names() == ["a"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_is_still_being_written_is_read_when_it_is_whole(world: World, tmp_path: Path) -> None:
+    path = tmp_path / spool.spool_name(spool.socket.gethostname(), os.getpid(), 1)
+    whole = as_bytes(seal_note(note(world, "a")))
+    path.write_bytes(whole[:30])
+    assert drain(tmp_path) == 0
+
+    path.write_bytes(whole)
+    assert drain(tmp_path) == 1
+    assert names() == ["a"]
+
+
+def test_an_offset_that_was_lost_doubles_nothing(world: World, tmp_path: Path) -> None:
+    write(world, tmp_path, "a", "b")
+    drain(tmp_path)
+    for path in tmp_path.glob("*.offset"):
+        path.unlink()
+
+    assert drain(tmp_path) == 2
+    assert names() == ["a", "b"]
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_two_who_drain_at_once_store_each_call_once(world: World, tmp_path: Path) -> None:
+    write(world, tmp_path, *(f"call-{n:03d}" for n in range(60)))
+    together, failures = threading.Barrier(2), []
+
+    def run() -> None:
+        together.wait()
+        try:
+            drain(tmp_path)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    drain(tmp_path)
+
+    assert failures == []
+    assert names() == [f"call-{n:03d}" for n in range(60)]
+
+
+def test_a_call_that_cannot_be_stored_is_set_aside_and_holds_up_nobody(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = recorder.ingest
+
+    def picky(*, records: list[Any], **options: Any) -> Any:
+        if any(record.span_id == "poison" for record in records):
+            raise ValueError("no row can hold it")
+        return ingest(records=records, **options)
+
+    monkeypatch.setattr(recorder, "ingest", picky)
+    write(world, tmp_path, "a", "poison", "b")
+    drain(tmp_path)
+
+    assert names() == ["a", "b"]
+    (aside,) = tmp_path.glob("*.refused")
+    assert [found["row"]["id"] for found, _ in records_after(aside, 0)] == ["poison"]
+
+
+def test_while_the_database_is_away_everything_waits(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**options: Any) -> None:
+        raise OperationalError("the database is away")
+
+    write(world, tmp_path, "a", "b")
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "ingest", away)
+        with pytest.raises(OperationalError):
+            drain(tmp_path)
+    assert list(tmp_path.glob("*.refused")) == []
+
+    assert drain(tmp_path) == 2
+    assert names() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda record: b"\x00" * len(record), lambda record: record[:-1] + bytes([record[-1] ^ 1])]
+)
+def test_what_stands_before_a_damage_is_stored_and_the_rest_is_kept(
+    world: World, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    records = [seal_note(note(world, name)) for name in "ab"]
+    left_behind(tmp_path, [records[0], damage(records[1])])
+    left_behind(tmp_path, [seal_note(note(world, "c"))])
+    drain(tmp_path)
+    drain(tmp_path)
+
+    assert names() == ["a", "c"]
+    assert len(list(tmp_path.glob("*.damaged"))) == 1
+
+
+def test_a_row_of_no_known_shape_is_counted_not_stored(world: World, tmp_path: Path) -> None:
+    left_behind(tmp_path, [seal_note(note(world, "odd", request={"messages": [5]})), seal_note(note(world, "a"))])
+
+    assert drain(tmp_path) == 2
+    assert names() == ["a"]
+
+
+def test_calls_of_an_agent_that_was_deleted_are_passed_over(world: World, tmp_path: Path) -> None:
+    left_behind(tmp_path, [seal_note({**note(world, "gone"), "agent": 999_999}), seal_note(note(world, "a"))])
+
+    assert drain(tmp_path) == 2
+    assert names() == ["a"]
