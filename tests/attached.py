@@ -15,7 +15,9 @@ from typing import Any
 NAMES = "HUB_TEST_DATABASES"
 
 
-def start(*arguments: str, environment: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+def start(
+    *arguments: str, environment: dict[str, str] | None = None, **options: Any
+) -> subprocess.Popen[str]:
     from django.db import connections
 
     names = {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}

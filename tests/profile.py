@@ -60,7 +60,18 @@ def _postgres(folder: Path) -> Iterator[str]:
     data.mkdir(mode=0o700)
     if drop:
         os.chown(data, drop["user"], drop["group"])
-    initdb = [postgres_binary("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    initdb = [
+        postgres_binary("initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    ]
     subprocess.run([*initdb, "--no-locale"], check=True, stdout=subprocess.DEVNULL, cwd="/", **drop)
     options = [word for setting in FAST for word in ("-c", setting)]
     command = [postgres_binary("postgres"), "-D", str(data), "-p", str(port), "-k", str(data), *options]
@@ -75,7 +86,9 @@ def _wait_for_postgres(port: int) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while True:
         try:
-            psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", connect_timeout=2).close()
+            psycopg.connect(
+                host="127.0.0.1", port=port, user="postgres", dbname="postgres", connect_timeout=2
+            ).close()
             return
         except psycopg.OperationalError:
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""`python -m tests.screens --url http://127.0.0.1:8000 --out FOLDER`: every page of a running demo as a picture.
+"""`python -m tests.screens --url http://127.0.0.1:8000 --out FOLDER`: every page of a running demo.
 
 Light and dark at 1280 px, light on a phone. Looking at them is the point.
 """

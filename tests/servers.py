@@ -71,7 +71,17 @@ def web(**environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def demo_teacher() -> Iterator[str]:
     """The demo's simulated teacher: its base URL."""
     port = str(free_port())
-    command = [sys.executable, "-m", "slmhub.demo.teacher", "--port", port, "--latency", "0", "--error-rate", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "slmhub.demo.teacher",
+        "--port",
+        port,
+        "--latency",
+        "0",
+        "--error-rate",
+        "0",
+    ]
     process = subprocess.Popen(command, start_new_session=True, text=True)
     try:
         eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), within=20)

@@ -1,4 +1,4 @@
-"""Every address of the hub and the right that it asks for. An address that is not listed here fails the test."""
+"""Every address of the hub and the right that it asks for. One that is not listed fails the test."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def address(world: World, name: str) -> str:
     wanted = routes()[name].pattern.converters
     resolver = get_resolver()
     _, parameters, _, converters = resolver_entry(resolver, name)
-    arguments = {key: values.get(key, 999_999 if type(converters.get(key)).__name__ == "IntConverter" else "x") for key in parameters}
+    arguments = {
+        key: values.get(key, 999_999 if type(converters.get(key)).__name__ == "IntConverter" else "x")
+        for key in parameters
+    }
     assert wanted is not None
     return reverse(name, kwargs=arguments)
 
@@ -57,7 +60,7 @@ def resolver_entry(resolver: URLResolver, name: str) -> tuple[str, list[str], st
         outer = child.pattern.converters
         names = list(child.pattern.regex.groupindex) + possibilities[0][1]
         return prefix, list(dict.fromkeys(names)), pattern, {**outer, **converters}
-    possibilities, pattern, defaults, converters = resolver.reverse_dict.getlist(short)[0]
+    possibilities, pattern, _, converters = resolver.reverse_dict.getlist(short)[0]
     return "", possibilities[0][1], pattern, converters
 
 
@@ -102,6 +105,9 @@ def test_an_api_address_wants_a_key_with_the_listed_scope(world: World, name: st
     _, secret = create_api_key(workspace=world.workspace, name="other", scopes=others, actor=world.admin)
     url = address(world, name)
     for headers, status in (({}, 401), ({"authorization": f"Bearer {secret}"}, 403)):
-        statuses = {Client().post(url, headers=headers).status_code, Client().get(url, headers=headers).status_code}
+        statuses = {
+            Client().post(url, headers=headers).status_code,
+            Client().get(url, headers=headers).status_code,
+        }
         assert status in statuses
         assert statuses <= {status, 405}

@@ -12,10 +12,23 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
-    path for folder in ("slmhub", "apps") for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts
+    path
+    for folder in ("slmhub", "apps")
+    for path in (ROOT / folder).rglob("*.py")
+    if "migrations" not in path.parts
 )
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-HEAVY = ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "faiss", "numpy", "spacy", "presidio_analyzer")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "sentence_transformers",
+    "sklearn",
+    "faiss",
+    "numpy",
+    "spacy",
+    "presidio_analyzer",
+)
 
 LONGEST_FUNCTION = 60
 LONGEST_FILE = 400
@@ -56,7 +69,9 @@ def test_no_function_takes_many_positional_parameters() -> None:
     assert [name for name, node in functions() if count(node) > MOST_PARAMETERS] == []
 
 
-@pytest.mark.parametrize(("paths", "most"), [(SOURCES, LONGEST_FILE), (TEMPLATES, LONGEST_TEMPLATE)], ids=["python", "html"])
+@pytest.mark.parametrize(
+    ("paths", "most"), [(SOURCES, LONGEST_FILE), (TEMPLATES, LONGEST_TEMPLATE)], ids=["python", "html"]
+)
 def test_no_file_outgrows_its_room(paths: list[Path], most: int) -> None:
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
     assert {name: lines for name, lines in lengths.items() if lines > most} == {}
@@ -76,7 +91,8 @@ def test_no_web_process_imports_tensors() -> None:
 
 def test_no_worker_imports_tensors() -> None:
     jobs = "import importlib, pathlib\n" + (
-        "[importlib.import_module('.'.join(p.with_suffix('').parts)) for p in pathlib.Path('apps').rglob('jobs.py')]"
+        "for p in pathlib.Path('apps').rglob('jobs.py'):\n"
+        "    importlib.import_module('.'.join(p.with_suffix('').parts))"
     )
     setup = "import os, django\nos.environ['DJANGO_SETTINGS_MODULE'] = 'slmhub.settings'\ndjango.setup()"
     assert loaded_by(f"{setup}\n{jobs}\nimport apps.jobs.runner") == set()
@@ -84,5 +100,5 @@ def test_no_worker_imports_tensors() -> None:
 
 def test_nothing_is_loaded_from_another_host() -> None:
     pages = [*TEMPLATES, *(ROOT / "static").rglob("*.css"), *(ROOT / "static" / "js").rglob("*.js")]
-    foreign = ("src=\"http", "src='http", "@import", "url(http", "href=\"http")
+    foreign = ('src="http', "src='http", "@import", "url(http", 'href="http')
     assert [str(page) for page in pages if any(mark in page.read_text() for mark in foreign)] == []

@@ -8,11 +8,11 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from apps.team import services
 from apps.accounts.access import Role
 from apps.accounts.models import Agent, User, Workspace
 from apps.jobs.models import Job, State
 from apps.jobs.runner import run
+from apps.team import services
 
 PASSWORD = "a long test password"
 
@@ -39,7 +39,9 @@ class World:
         people = {role.value: person(role.value) for role in Role}
         for role in Role:
             services.add_member(workspace=workspace, user=people[role.value], role=role, actor=owner)
-        return cls(workspace=workspace, agent=agent, owner=owner, stranger=stranger, elsewhere=elsewhere, **people)
+        return cls(
+            workspace=workspace, agent=agent, owner=owner, stranger=stranger, elsewhere=elsewhere, **people
+        )
 
     def client(self, user: User) -> Client:
         client = Client()

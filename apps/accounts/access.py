@@ -57,7 +57,7 @@ ROLE_RIGHTS: dict[Role, frozenset[Right]] = {
 class MemberRequest(HttpRequest):
     """What a view behind `requires` receives."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     workspace: Workspace
     membership: Membership
     agent: Agent
@@ -78,7 +78,9 @@ def requires(right: Right) -> Callable[[View], View]:
             if "agent" in kwargs:
                 request.agent = _agent(request.workspace, kwargs.pop("agent"))
             if not request.membership.may(right):
-                raise PermissionDenied(f"Your role ({request.membership.role}) may not do this: {right.label}.")
+                raise PermissionDenied(
+                    f"Your role ({request.membership.role}) may not do this: {right.label}."
+                )
             return view(request, **kwargs)
 
         guarded.required_right = right  # type: ignore[attr-defined]

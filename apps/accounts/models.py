@@ -86,7 +86,9 @@ class Membership(Timestamped):
     last_visit_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "workspace"], name="one_membership_per_workspace")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "workspace"], name="one_membership_per_workspace")
+        ]
 
     def may(self, right: Right) -> bool:
         return right in ROLE_RIGHTS[Role(self.role)]

@@ -27,7 +27,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     running = processes()
     missing = [name for name, process in running.items() if process["state"] != "running"]
     ready = bool(running) and not missing and _database() == "ok"
-    return JsonResponse({"ready": ready, "missing": missing, "processes": running}, status=200 if ready else 503)
+    return JsonResponse(
+        {"ready": ready, "missing": missing, "processes": running}, status=200 if ready else 503
+    )
 
 
 def processes() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Delivers events to the open sockets of this process.
 
-One task reads what was committed since each workspace's last number and hands every message, encoded once, to
-the sockets of that workspace. A socket has a bounded queue: a reader that is too slow is closed and comes back
+One task reads what was committed since each workspace's last number and hands every message, encoded once,
+to the sockets of that workspace. A socket has a bounded queue: a reader that is too slow is closed and comes back
 with the last number it saw, so nothing is lost and nobody else waits.
 """
 

@@ -11,8 +11,8 @@ from apps.events.models import Sequence
 class LiveCursor:
     """Notes the workspace's last event number before the view reads its rows.
 
-    The page then asks its socket for everything after that number, so nothing that was committed while the page
-    was made is missed; at worst a fragment is fetched once too often.
+    The page then asks its socket for everything after that number, so nothing that was committed while the
+    page was made is missed; at worst a fragment is fetched once too often.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -23,5 +23,7 @@ class LiveCursor:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
         if "workspace" in kwargs and request.method == "GET":
-            numbers = Sequence.objects.filter(workspace__slug=kwargs["workspace"]).values_list("last", flat=True)
+            numbers = Sequence.objects.filter(workspace__slug=kwargs["workspace"]).values_list(
+                "last", flat=True
+            )
             request.live_after = numbers.first() or 0  # type: ignore[attr-defined]

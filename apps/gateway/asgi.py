@@ -171,7 +171,7 @@ class Gateway:
 
 
 async def _pass_on(upstream: aiohttp.ClientResponse, send: Send) -> tuple[bytes, str]:
-    """Streams the upstream's bytes through; returns them all, and what broke the stream off if something did."""
+    """Streams the upstream's bytes through; returns them all, and what broke the stream off, if anything."""
     seen = bytearray()
     try:
         async for chunk in upstream.content.iter_any():

@@ -107,7 +107,7 @@ class SpoolWriter:
         while self._file is None:
             self._number += 1
             path = self.folder / spool_name(socket.gethostname(), os.getpid(), self._number)
-            # A file that is there already is of a dead process with this number, and may end in half a record.
+            # A file that is there already is of a dead process with this number and may end in half a record.
             with contextlib.suppress(FileExistsError):
                 self._file = path.open("xb")
         return self._file

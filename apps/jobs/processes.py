@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from django.conf import settings
+
 from apps.jobs.runner import JobCancelledError, JobContext, LeaseLostError
 
 GRACE_S = 10.0
@@ -84,6 +86,7 @@ def _child(
         stdout=pipes[1],
         stderr=errors,
         text=True,
+        cwd=settings.BASE_DIR,
         start_new_session=True,
         preexec_fn=die_with_parent,
         env={**os.environ, "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1")},

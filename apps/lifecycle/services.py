@@ -47,7 +47,9 @@ def convert(
     """Runs the whole loop up to the requests for approval; returns the counts of each step."""
     calls = Span.objects.calls().filter(agent=agent).count()
     if not calls:
-        raise HubError(f"{agent} has no calls yet.", hint="Upload traces first: manage.py import_traces FILE --agent …")
+        raise HubError(
+            f"{agent} has no calls yet.", hint="Upload traces first: manage.py import_traces FILE --agent …"
+        )
     say("discovering tasks")
     run = discovery.start_run(agent=agent, actor=actor)
     wait(_job_of(run.job))
@@ -68,11 +70,15 @@ def convert(
 def worth_converting(agent: Agent) -> list[Task]:
     """Machine-facing tasks that the gateway can recognise and that have enough calls, the largest first."""
     open_states = [TaskState.FOUND, TaskState.ACCEPTED]
-    tasks = Task.objects.filter(agent=agent, state__in=open_states, audience=Audience.MACHINE, size__gte=FEWEST_CALLS)
+    tasks = Task.objects.filter(
+        agent=agent, state__in=open_states, audience=Audience.MACHINE, size__gte=FEWEST_CALLS
+    )
     return [task for task in tasks.order_by("-size", "pk") if routable_keys(task)]
 
 
-def convert_task(*, task: Task, actor: User, wait: Wait = wait_for, say: Say = lambda text: None) -> dict[str, Any]:
+def convert_task(
+    *, task: Task, actor: User, wait: Wait = wait_for, say: Say = lambda text: None
+) -> dict[str, Any]:
     """One task from label to request; a gate that does not pass ends it there, with what is missing."""
     if task.state == TaskState.FOUND:
         discovery.accept(task=task, actor=actor)
@@ -90,7 +96,12 @@ def convert_task(*, task: Task, actor: User, wait: Wait = wait_for, say: Say = l
     return {
         "task": str(task),
         "calls": calls_of(task).count(),
-        "dataset": {"version": dataset.number, "digest": dataset.digest, **dataset.counts, "overlap": dataset.overlap},
+        "dataset": {
+            "version": dataset.number,
+            "digest": dataset.digest,
+            **dataset.counts,
+            "overlap": dataset.overlap,
+        },
         "specialist": run.specialist.served_name,
         "training_seconds": run.manifest.get("seconds"),
         "evaluation": _shares(measured),
@@ -117,5 +128,3 @@ def _job_of(job: Job | None) -> Job:
     if job is None:
         raise StepFailedError("The step has no job.")
     return job
-
-

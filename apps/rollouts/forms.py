@@ -15,5 +15,9 @@ class RequestForm(forms.Form):
 
 class NoteForm(forms.Form):
     note = forms.CharField(
-        required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), label="Note", help_text="Kept in the audit trail."
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        label="Note",
+        help_text="Kept in the audit trail.",
     )

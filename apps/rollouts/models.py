@@ -42,7 +42,11 @@ class Rollout(Timestamped):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="requested_rollouts"
     )
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="decided_rollouts"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="decided_rollouts",
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_note = models.TextField(blank=True)

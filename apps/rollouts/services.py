@@ -40,7 +40,7 @@ class NotYourRequestError(HubError):
 
 @transaction.atomic
 def request(*, evaluation: EvaluationRun, actor: User, reason: str = "") -> Rollout:
-    """A request with its evidence frozen. Raises `NotReadyError` when the gate, licence or routing forbids it."""
+    """A request with its evidence frozen. Raises `NotReadyError` when gate, licence or routing forbid it."""
     specialist = evaluation.specialist
     _check_ready(evaluation)
     evidence = evidence_of(evaluation)
@@ -52,7 +52,9 @@ def request(*, evaluation: EvaluationRun, actor: User, reason: str = "") -> Roll
                 specialist=specialist,
                 evaluation=evaluation,
                 evidence=evidence,
-                evidence_digest=hashlib.sha256(orjson.dumps(evidence, option=orjson.OPT_SORT_KEYS)).hexdigest(),
+                evidence_digest=hashlib.sha256(
+                    orjson.dumps(evidence, option=orjson.OPT_SORT_KEYS)
+                ).hexdigest(),
                 reason=reason,
                 requested_by=actor,
             )
@@ -90,7 +92,12 @@ def evidence_of(evaluation: EvaluationRun) -> dict[str, Any]:
         "task": {"id": specialist.task_id, "name": str(specialist.task)},
         "specialist": {"name": specialist.served_name, "sha256": specialist.sha256, "bytes": specialist.size},
         "base": {"name": base.name, "licence": base.licence, "licence_class": base.licence_class},
-        "dataset": {"name": str(dataset), "digest": dataset.digest, "counts": dataset.counts, "overlap": dataset.overlap},
+        "dataset": {
+            "name": str(dataset),
+            "digest": dataset.digest,
+            "counts": dataset.counts,
+            "overlap": dataset.overlap,
+        },
         "evaluation": {
             "id": evaluation.pk,
             "margin": evaluation.margin,

@@ -21,7 +21,9 @@ from apps.rollouts.models import Rollout, RolloutState
 @requires(Right.VIEW)
 @require_safe
 def list_(request: MemberRequest) -> HttpResponse:
-    rollouts = request.agent.rollouts.select_related("task", "specialist", "requested_by", "decided_by", "evaluation")
+    rollouts = request.agent.rollouts.select_related(
+        "task", "specialist", "requested_by", "decided_by", "evaluation"
+    )
     page = paginate(rollouts, by="created_at", cursor=request.GET.get("cursor", ""))
     return render(request, "rollouts/list.html", {"page": page})
 
@@ -30,14 +32,18 @@ def list_(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
     evaluation = get_object_or_404(
-        EvaluationRun.objects.select_related("specialist__task", "specialist__base", "dataset__task", "agent__workspace"),
+        EvaluationRun.objects.select_related(
+            "specialist__task", "specialist__base", "dataset__task", "agent__workspace"
+        ),
         agent=request.agent,
         pk=evaluation_pk,
     )
     form = RequestForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            rollout = services.request(evaluation=evaluation, actor=request.user, reason=form.cleaned_data["reason"])
+            rollout = services.request(
+                evaluation=evaluation, actor=request.user, reason=form.cleaned_data["reason"]
+            )
         except HubError as error:
             form.add_error(None, f"{error.message} {error.hint}")
         else:
@@ -81,7 +87,9 @@ def _rollout(request: MemberRequest, pk: int) -> Rollout:
     return get_object_or_404(rollouts, agent=request.agent, pk=pk)
 
 
-def _act(request: MemberRequest, pk: int, act: Callable[..., Rollout], done: str, **extra: Any) -> HttpResponse:
+def _act(
+    request: MemberRequest, pk: int, act: Callable[..., Rollout], done: str, **extra: Any
+) -> HttpResponse:
     """Runs one decision and shows the rollout again, with what came of it."""
     rollout = _rollout(request, pk)
     try:
@@ -100,7 +108,9 @@ def _note(request: MemberRequest) -> str:
 @requires(Right.APPROVE)
 @require_POST
 def approve(request: MemberRequest, pk: int) -> HttpResponse:
-    return _act(request, pk, services.approve, "Approved. The specialist answers from now on.", note=_note(request))
+    return _act(
+        request, pk, services.approve, "Approved. The specialist answers from now on.", note=_note(request)
+    )
 
 
 @requires(Right.APPROVE)
@@ -118,4 +128,6 @@ def withdraw(request: MemberRequest, pk: int) -> HttpResponse:
 @requires(Right.APPROVE)
 @require_POST
 def roll_back(request: MemberRequest, pk: int) -> HttpResponse:
-    return _act(request, pk, services.roll_back, "Rolled back. The teacher answers again.", note=_note(request))
+    return _act(
+        request, pk, services.roll_back, "Rolled back. The teacher answers again.", note=_note(request)
+    )

@@ -19,10 +19,17 @@ class RecipeForm(forms.Form):
     epochs = forms.FloatField(
         required=False, min_value=0.1, max_value=200, label="Passes", help_text="Or for so many passes."
     )
-    rank = forms.IntegerField(required=False, min_value=1, max_value=256, help_text="Of the adapter; 16.")
-    alpha = forms.IntegerField(required=False, min_value=1, max_value=512, help_text="Its scale; 32.")
+    rank = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=256,
+        help_text="Of the adapter; 32 for tiny models, 16 for others.",
+    )
+    alpha = forms.IntegerField(
+        required=False, min_value=1, max_value=512, help_text="Its scale; twice the rank."
+    )
     learning_rate = forms.FloatField(
-        required=False, min_value=1e-6, max_value=0.05, help_text="0.003 for tiny models, 0.0002 for others."
+        required=False, min_value=1e-6, max_value=0.05, help_text="0.005 for tiny models, 0.0002 for others."
     )
     batch_size = forms.IntegerField(required=False, min_value=1, max_value=256)
     augment_copies = forms.FloatField(

@@ -13,7 +13,9 @@ def fold(stream: bytes) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None}
     finish_reason: str | None = None
     for chunk in _chunks(stream):
-        response.update({key: chunk[key] for key in ("id", "model", "created", "system_fingerprint") if key in chunk})
+        response.update(
+            {key: chunk[key] for key in ("id", "model", "created", "system_fingerprint") if key in chunk}
+        )
         if isinstance(chunk.get("usage"), dict):
             response["usage"] = chunk["usage"]
         for choice in chunk.get("choices") or []:

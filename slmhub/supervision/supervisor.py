@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from slmhub.supervision.children import Child
+from slmhub.supervision.orphans import adopt, end_adopted, end_all
 
 TICK_S = 0.2
 STATE_EVERY_S = 1.0
@@ -33,6 +34,7 @@ class Supervisor:
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
+        adopt()
         try:
             while not self._stopping:
                 self._tick()
@@ -48,6 +50,7 @@ class Supervisor:
             self._restart_if_asked(child)
             if (news := child.watch()) is not None:
                 self._say(news)
+        end_adopted({child.process.pid for child in self.children if child.process is not None})
         if time.monotonic() >= self._state_due:
             self._state_due = time.monotonic() + STATE_EVERY_S
             self._write_state()
@@ -71,6 +74,7 @@ class Supervisor:
         by = time.monotonic() + GRACE_S
         for child in self.children:
             child.end(by)
+        end_all()
         self.state_file.unlink(missing_ok=True)
 
     def _say(self, text: str) -> None:

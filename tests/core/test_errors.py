@@ -21,7 +21,12 @@ from apps.core.templatetags import hub
     [
         (HubError("no", hint="do this"), 400, "HubError", "no"),
         (ConflictError("late"), 409, "ConflictError", "late"),
-        (exceptions.ValidationError({"name": ["too long", "empty"]}), 400, "ValidationError", "name: too long empty"),
+        (
+            exceptions.ValidationError({"name": ["too long", "empty"]}),
+            400,
+            "ValidationError",
+            "name: too long empty",
+        ),
         (exceptions.PermissionDenied("not you"), 403, "PermissionDenied", "not you"),
         (Http404(), 404, "NotFound", ""),
     ],
@@ -79,7 +84,14 @@ def test_it_shows_figures_with_their_unit(shown: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(1, "just now"), (42, "42 s ago"), (300, "5 min ago"), (7200, "2 h ago"), (3 * 86400, "3 d ago"), (-90, "in 1 min")],
+    [
+        (1, "just now"),
+        (42, "42 s ago"),
+        (300, "5 min ago"),
+        (7200, "2 h ago"),
+        (3 * 86400, "3 d ago"),
+        (-90, "in 1 min"),
+    ],
 )
 def test_it_shows_times_by_their_distance(seconds: float, expected: str) -> None:
     moment = timezone.now() - timedelta(seconds=seconds)

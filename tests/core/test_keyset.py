@@ -17,9 +17,7 @@ from apps.jobs.services import enqueue
 from tests.world import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-FEW = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def jobs(world: World, minutes: list[int]) -> list[int]:
@@ -108,10 +106,19 @@ def test_it_refuses_a_damaged_cursor(world: World, cursor: str) -> None:
 
 
 @FEW
-@given(cursor=st.one_of(st.text(min_size=1, max_size=30), st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3),
-).map(encoded)))
+@given(
+    cursor=st.one_of(
+        st.text(min_size=1, max_size=30),
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers(-(2**63), 2**63 - 1)
+            | st.floats(allow_nan=False)
+            | st.text(max_size=9),
+            lambda inner: st.lists(inner, max_size=3),
+        ).map(encoded),
+    )
+)
 def test_no_cursor_breaks_it(world: World, cursor: str) -> None:
     try:
         page(cursor)

@@ -19,7 +19,9 @@ from apps.team.services import create_workspace  # noqa: E402
 action, *rest = sys.argv[1:]
 if action == "enqueue":
     entry, queue, arguments = rest
-    owner = User.objects.filter(email="owner@example.com").first() or User.objects.create_user("owner@example.com", "x")
+    owner = User.objects.filter(email="owner@example.com").first() or User.objects.create_user(
+        "owner@example.com", "x"
+    )
     workspace = Workspace.objects.first() or create_workspace(name="Acme", owner=owner)
     job = enqueue(
         workspace=workspace,

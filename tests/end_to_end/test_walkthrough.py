@@ -41,7 +41,9 @@ def signed_in(browser: Browser, hub: Hub, email: str) -> tuple[BrowserContext, P
 
 def follow(page: Page, name: str) -> None:
     """Clicks the button or link `name`, as soon as it is there."""
-    target = page.get_by_role("button", name=name, exact=True).or_(page.get_by_role("link", name=name, exact=True))
+    target = page.get_by_role("button", name=name, exact=True).or_(
+        page.get_by_role("link", name=name, exact=True)
+    )
     expect(target.first).to_be_visible(timeout=STEP)
     target.first.click()
 
@@ -111,14 +113,20 @@ def test_from_traces_to_a_running_specialist_by_clicking_only(hub: Hub, browser:
     follow(approver, "Approve…")
     follow(approver, "Approve")
     expect(approver.get_by_text("Live", exact=True).first).to_be_visible()
-    expect(page.get_by_text("Live", exact=True).first).to_be_visible(timeout=10_000)  # the engineer's page, by its socket
+    expect(page.get_by_text("Live", exact=True).first).to_be_visible(
+        timeout=10_000
+    )  # the engineer's page, by its socket
     assert time.monotonic() - started < WITHIN_S
 
     client = openai.OpenAI(base_url=f"{hub.url}/v1", api_key=make_key(browser, hub))
     time.sleep(1.5)  # the gateway's stated staleness
     fresh = asked_for("refund", 20)
     answered = [ask(client, one) for one in fresh]
-    by_specialist = [same_answer(one.expected, message) for one, (by, message) in zip(fresh, answered, strict=True) if by != "teacher"]
+    by_specialist = [
+        same_answer(one.expected, message)
+        for one, (by, message) in zip(fresh, answered, strict=True)
+        if by != "teacher"
+    ]
     assert len(by_specialist) >= 18
     assert sum(by_specialist) / len(by_specialist) >= 0.8
     assert ask_streaming(client, fresh[0]).startswith("specialist-")

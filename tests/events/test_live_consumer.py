@@ -32,7 +32,9 @@ def tell(world: World, count: int = 1) -> list[int]:
     found = []
     for _ in range(count):
         with transaction.atomic():
-            found.append(publish(workspace=world.workspace, type=EventType.TASK_RENAMED, data={"task": 1}).number)
+            found.append(
+                publish(workspace=world.workspace, type=EventType.TASK_RENAMED, data={"task": 1}).number
+            )
     return found
 
 
@@ -68,7 +70,9 @@ async def test_a_message_says_what_happened(world: World) -> None:
     await viewer.close()
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=-1", "after=", "after=%C2%B2", "after=" + "9" * 5000, "after=999999"])
+@pytest.mark.parametrize(
+    "query", ["after=x", "after=-1", "after=", "after=%C2%B2", "after=" + "9" * 5000, "after=999999"]
+)
 async def test_a_number_that_cannot_be_starts_now(world: World, query: str) -> None:
     viewer = await opened(world, world.viewer, query)
     new = await tell(world)
@@ -77,7 +81,9 @@ async def test_a_number_that_cannot_be_starts_now(world: World, query: str) -> N
     await viewer.close()
 
 
-@pytest.mark.parametrize("who", [lambda world: world.stranger, lambda world: AnonymousUser()], ids=["stranger", "visitor"])
+@pytest.mark.parametrize(
+    "who", [lambda world: world.stranger, lambda world: AnonymousUser()], ids=["stranger", "visitor"]
+)
 async def test_nobody_else_may_listen(world: World, who: Callable[[World], Any]) -> None:
     nobody = await opened(world, who(world), "after=0")
 

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 def numbers(world: World) -> list[int]:
-    return list(Event.objects.filter(workspace=world.workspace).order_by("pk").values_list("number", flat=True))
+    return list(
+        Event.objects.filter(workspace=world.workspace).order_by("pk").values_list("number", flat=True)
+    )
 
 
 def publish_one(world: World, **data: object) -> Event:

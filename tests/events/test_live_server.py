@@ -38,7 +38,9 @@ def server(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> I
         yield address
 
 
-def listen(server: str, world: World, user: User | None, after: int | str = "", **options: object) -> ClientConnection:
+def listen(
+    server: str, world: World, user: User | None, after: int | str = "", **options: object
+) -> ClientConnection:
     client = Client()
     if user is not None:
         client.force_login(user)

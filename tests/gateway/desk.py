@@ -24,7 +24,10 @@ from tests.world import World
 TOOLS = [{"type": "function", "function": {"name": "lookup", "parameters": {"type": "object"}}}]
 ASK = {
     "model": "gpt-large",
-    "messages": [{"role": "system", "content": "Look the order up."}, {"role": "user", "content": "Where is A-1?"}],
+    "messages": [
+        {"role": "system", "content": "Look the order up."},
+        {"role": "user", "content": "Where is A-1?"},
+    ],
     "tools": TOOLS,
 }
 
@@ -47,13 +50,17 @@ class Desk:
 
     def teacher(self, url: str, agent: Agent | None = None, **fields: Any) -> None:
         fields = {"model": "big", "simulated": True, **fields}
-        set_teacher(agent=agent or self.world.agent, name="Teacher", base_url=url, actor=self.world.admin, **fields)
+        set_teacher(
+            agent=agent or self.world.agent, name="Teacher", base_url=url, actor=self.world.admin, **fields
+        )
         eventually(lambda: fields["model"] in self.model_ids(), within=3)
 
     def route(self, *, threshold: float = 0.5, body: dict[str, Any] = ASK) -> Rollout:
         """A specialist is live for calls like `body`."""
         key = routing_signature(body["messages"], body.get("tools") or [])
-        rollout = rollouts.request(evaluation=evaluation(self.world, task(self.world, key=key)), actor=self.world.engineer)
+        rollout = rollouts.request(
+            evaluation=evaluation(self.world, task(self.world, key=key)), actor=self.world.engineer
+        )
         rollouts.approve(rollout=rollout, actor=self.world.approver)
         Route.objects.update(threshold=threshold)
         eventually(lambda: rollout.specialist.served_name in self.model_ids(), within=3)

@@ -31,7 +31,10 @@ def test_a_killed_gateway_loses_no_answered_call(world: World, upstream: Upstrea
             if len(answered) == 40 and process.poll() is None:
                 os.kill(process.pid, signal.SIGKILL)
             try:
-                body = {**ASK, "messages": [*ASK["messages"], {"role": "user", "content": f"number {number}"}]}
+                body = {
+                    **ASK,
+                    "messages": [*ASK["messages"], {"role": "user", "content": f"number {number}"}],
+                }
                 if desk.ask(body).status_code == 200:
                     answered.append(number)
             except httpx.HTTPError:

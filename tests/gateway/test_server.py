@@ -171,7 +171,11 @@ DOUBTS = [
     (completion("text"), 200, "malformed answer"),
     (completion({"role": "assistant", "tool_calls": ["x"]}), 200, "malformed answer"),
     (completion(LOOKUP, confidence=0.41), 200, "confidence 0.41 below 0.50"),
-    (completion({"role": "assistant", "content": "I cannot."}), 200, "answer is of another kind than the task's"),
+    (
+        completion({"role": "assistant", "content": "I cannot."}),
+        200,
+        "answer is of another kind than the task's",
+    ),
 ]
 
 
@@ -247,7 +251,9 @@ def test_a_teacher_that_compresses_is_understood(desk: Desk, upstream: Upstream)
 
     async def respond(request: web.Request) -> web.StreamResponse:
         body = gzip.compress(json.dumps(completion(LOOKUP)).encode())
-        return web.Response(body=body, headers={"content-encoding": "gzip", "content-type": "application/json"})
+        return web.Response(
+            body=body, headers={"content-encoding": "gzip", "content-type": "application/json"}
+        )
 
     upstream.respond = respond
     assert content(desk.ask()) == LOOKUP
@@ -282,7 +288,9 @@ def test_a_stream_that_breaks_off_ends_without_done_and_is_recorded(desk: Desk, 
     async def respond(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
-        await response.write(b'data: {"id": "c", "choices": [{"index": 0, "delta": {"content": "Half"}}]}\n\n')
+        await response.write(
+            b'data: {"id": "c", "choices": [{"index": 0, "delta": {"content": "Half"}}]}\n\n'
+        )
         assert request.transport is not None
         request.transport.close()
         return response
@@ -333,7 +341,12 @@ ODD = [
     {"messages": [{}]},
     {"messages": [{"role": 5, "content": {"a": 1}}]},
     {"messages": [{"role": "tool", "tool_call_id": "x"}], "tools": [{}]},
-    {"messages": [{"role": "assistant", "tool_calls": 5}, {"role": "tool", "tool_call_id": "x", "content": 1}]},
+    {
+        "messages": [
+            {"role": "assistant", "tool_calls": 5},
+            {"role": "tool", "tool_call_id": "x", "content": 1},
+        ]
+    },
     {"messages": [{"role": "assistant", "tool_calls": ["x"]}, {"role": "tool", "tool_call_id": "x"}]},
     {"messages": [{"role": "system", "content": [1, None, {"text": 5}]}], "tools": [{"function": "x"}]},
     {"messages": [{"role": "user", "content": "x\u0000y"}], "metadata": [1], "n": "many"},

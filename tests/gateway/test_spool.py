@@ -25,7 +25,13 @@ def note(world: World, name: str, **row: Any) -> dict[str, Any]:
     response = {"choices": [{"index": 0, "message": answer, "finish_reason": "stop"}]}
     return {
         "agent": world.agent.pk,
-        "row": {"id": name, "timestamp": "2026-01-01T00:00:00Z", "request": request, "response": response, **row},
+        "row": {
+            "id": name,
+            "timestamp": "2026-01-01T00:00:00Z",
+            "request": request,
+            "response": response,
+            **row,
+        },
     }
 
 
@@ -50,7 +56,9 @@ def names() -> list[str]:
 
 
 def read(folder: Path) -> list[str]:
-    return [found["row"]["id"] for path in sorted(folder.glob("*.spool")) for found, _ in records_after(path, 0)]
+    return [
+        found["row"]["id"] for path in sorted(folder.glob("*.spool")) for found, _ in records_after(path, 0)
+    ]
 
 
 def write(world: World, folder: Path, *wanted: str) -> SpoolWriter:
@@ -78,7 +86,9 @@ def test_nothing_stands_on_the_disk_in_clear(world: World, tmp_path: Path) -> No
     assert b"question" not in path.read_bytes()
 
 
-def test_a_full_file_is_followed_by_another(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_file_is_followed_by_another(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(spool, "ROTATE_AT", 500)
 
     async def run() -> None:
@@ -292,7 +302,9 @@ def test_what_stands_before_a_damage_is_stored_and_the_rest_is_kept(
 
 
 def test_a_row_of_no_known_shape_is_counted_not_stored(world: World, tmp_path: Path) -> None:
-    left_behind(tmp_path, [seal_note(note(world, "odd", request={"messages": [5]})), seal_note(note(world, "a"))])
+    left_behind(
+        tmp_path, [seal_note(note(world, "odd", request={"messages": [5]})), seal_note(note(world, "a"))]
+    )
 
     assert drain(tmp_path) == 2
     assert names() == ["a"]

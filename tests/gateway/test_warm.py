@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db.backends.utils import CursorWrapper
 
 from apps.accounts.access import Scope
-from apps.core.encryption import seal, new_key
+from apps.core.encryption import new_key, seal
 from apps.gateway.asgi import Gateway
 from apps.gateway.snapshot import read
 from apps.registry.models import Teacher

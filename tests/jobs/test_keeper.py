@@ -27,7 +27,9 @@ def clean_files() -> Iterator[None]:
 @pytest.fixture
 def pings(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     sent: list[float] = []
-    monkeypatch.setattr(Watchdog, "_ping", lambda dog, now: (sent.append(now), setattr(dog, "pinged_at", now)))
+    monkeypatch.setattr(
+        Watchdog, "_ping", lambda dog, now: (sent.append(now), setattr(dog, "pinged_at", now))
+    )
     return sent
 
 
@@ -114,7 +116,9 @@ def test_the_files_are_those_that_the_supervisor_looks_for() -> None:
     assert heartbeat_file(Queue.DEFAULT).exists()
 
 
-def test_a_duty_that_fails_does_not_keep_the_others_from_theirs(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_duty_that_fails_does_not_keep_the_others_from_theirs(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
 
     def broken() -> None:
@@ -131,7 +135,9 @@ def test_a_duty_that_fails_does_not_keep_the_others_from_theirs(db: None, monkey
 def test_a_duty_runs_as_often_as_it_is_due(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     monkeypatch.setattr(keeper, "IDLE_S", 0.01)
-    monkeypatch.setattr(keeper, "duties", lambda: [(lambda: done.append("often"), 0.0), (lambda: done.append("rare"), 60)])
+    monkeypatch.setattr(
+        keeper, "duties", lambda: [(lambda: done.append("often"), 0.0), (lambda: done.append("rare"), 60)]
+    )
     end = time.monotonic() + 0.3
     keeper.keep(until=lambda: time.monotonic() > end)
 

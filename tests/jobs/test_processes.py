@@ -48,14 +48,19 @@ def test_it_ticks_while_the_child_runs_and_once_after(context: JobContext, tmp_p
 
 
 @pytest.mark.parametrize("error", [JobCancelledError, LeaseLostError])
-def test_a_job_that_stops_ends_its_whole_group(context: JobContext, tmp_path: Path, error: type[Exception]) -> None:
+def test_a_job_that_stops_ends_its_whole_group(
+    context: JobContext, tmp_path: Path, error: type[Exception]
+) -> None:
     def stop_when_both_run() -> None:
         if (tmp_path / "grandchild").exists() and (tmp_path / "child").exists():
             (context.cancelled if error is JobCancelledError else context.fenced).set()
 
     with pytest.raises(error):
         run_child(
-            context, [sys.executable, "-c", FAMILY, str(tmp_path)], stderr=tmp_path / "err", on_tick=stop_when_both_run
+            context,
+            [sys.executable, "-c", FAMILY, str(tmp_path)],
+            stderr=tmp_path / "err",
+            on_tick=stop_when_both_run,
         )
     for name in ("child", "grandchild"):
         pid = int((tmp_path / name).read_text())

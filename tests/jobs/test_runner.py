@@ -33,7 +33,9 @@ def ended(job: Job) -> Job:
 
 
 def told(job: Job) -> list[str]:
-    return list(job.workspace.events.filter(data__job=job.pk).order_by("number").values_list("type", flat=True))
+    return list(
+        job.workspace.events.filter(data__job=job.pk).order_by("number").values_list("type", flat=True)
+    )
 
 
 def in_thread(work: Callable[[], object]) -> threading.Thread:

@@ -27,12 +27,19 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def queued(world: World, **fields: object) -> Job:
     arguments = {"text": "hello"}
     return services.enqueue(
-        workspace=world.workspace, agent=world.agent, title="Echo", entry="tests.jobs.work.echo", arguments=arguments, **fields  # type: ignore[arg-type]
+        workspace=world.workspace,
+        agent=world.agent,
+        title="Echo",
+        entry="tests.jobs.work.echo",
+        arguments=arguments,
+        **fields,  # type: ignore[arg-type]
     )
 
 
 def told(job: Job) -> list[str]:
-    return list(job.workspace.events.filter(data__job=job.pk).order_by("number").values_list("type", flat=True))
+    return list(
+        job.workspace.events.filter(data__job=job.pk).order_by("number").values_list("type", flat=True)
+    )
 
 
 def running(world: World, *, expired: bool = False, **fields: object) -> Job:
@@ -66,7 +73,9 @@ def test_a_rollback_leaves_neither_row_nor_wake_up(world: World, woken: list[int
 
 
 @pytest.mark.django_db(transaction=True, databases="__all__")
-def test_a_broker_that_is_down_does_not_fail_the_request(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_down_does_not_fail_the_request(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def down(job: Job) -> None:
         raise ConnectionError("the broker is down")
 
@@ -178,7 +187,9 @@ def test_a_job_that_was_to_stop_when_its_worker_died_is_cancelled(world: World) 
     assert job.state == State.CANCELLED
 
 
-def test_a_cancel_that_races_with_the_sweep_is_not_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancel_that_races_with_the_sweep_is_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = running(world, expired=True)
     stale = Job.objects.get(pk=job.pk)
     services.cancel(job=job, actor=None)
@@ -193,7 +204,9 @@ def test_a_cancel_that_races_with_the_sweep_is_not_lost(world: World, monkeypatc
 
 def test_a_forgotten_wake_up_is_sent_again_once_in_a_while(world: World, woken: list[int]) -> None:
     job = queued(world)
-    Job.objects.filter(pk=job.pk).update(woken_at=timezone.now() - services.FORGOTTEN_AFTER - timedelta(seconds=1))
+    Job.objects.filter(pk=job.pk).update(
+        woken_at=timezone.now() - services.FORGOTTEN_AFTER - timedelta(seconds=1)
+    )
 
     assert services.sweep() == 1
     assert services.sweep() == 0

@@ -98,14 +98,16 @@ def test_it_ships_weights_that_do_what_their_manifest_says() -> None:
         assert exact_match(model, tests[name]) == pytest.approx(manifest["exact_match"][name], abs=0.15)
 
 
-def test_it_repeats_strings_that_it_has_never_seen() -> None:
+def test_it_repeats_most_strings_that_it_has_never_seen() -> None:
     model, tokenizer = load_base(STARTER)
     encoder = ChatEncoder(tokenizer)
-    texts = ["Xylo-4471; kurem", "BQ-99812; Tallis Okoro", "7f3Kd9; 12.50"]
-    rows = [Row(encoder.prompt(f"repeat\n{text}"), limit=40) for text in texts]
+    random = Random("strings of this test")
+    texts = [f"{KINDS['person'].make(random)}; {KINDS['code'].make(random)}" for _ in range(60)]
+    rows = [Row(encoder.prompt(f"repeat\n{text}"), limit=80) for text in texts]
     generate(model.eval(), rows, end=encoder.end, pad=encoder.pad)
+    repeated = [encoder.text(row.ids) == text for row, text in zip(rows, texts, strict=True)]
 
-    assert [encoder.text(row.ids) for row in rows] == texts
+    assert sum(repeated) / len(repeated) > 0.8
 
 
 @pytest.mark.slow

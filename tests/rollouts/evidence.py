@@ -13,6 +13,7 @@ from apps.registry.models import BaseModel, LicenceClass
 from apps.training.models import Specialist, TrainingRun
 from tests.world import World
 
+
 def _metrics(match: float) -> dict[str, float]:
     return {"n": 200, "answered": 200, "exact": match, "match": match, "valid": 1.0}
 
@@ -24,7 +25,9 @@ REPORT = {
 }
 
 
-def task(world: World, *, key: str = "a" * 32, calls: int = 100, of: int = 100, action: str = "tool:lookup") -> Task:
+def task(
+    world: World, *, key: str = "a" * 32, calls: int = 100, of: int = 100, action: str = "tool:lookup"
+) -> Task:
     return Task.objects.create(
         agent=world.agent,
         state=TaskState.ACCEPTED,
@@ -39,7 +42,12 @@ def task(world: World, *, key: str = "a" * 32, calls: int = 100, of: int = 100, 
 def base(licence_class: LicenceClass = LicenceClass.PERMISSIVE) -> BaseModel:
     row, _ = BaseModel.objects.get_or_create(
         slug=f"tiny-{licence_class}",
-        defaults={"name": "Tiny", "family": "Starter", "licence": "Apache-2.0", "licence_class": licence_class},
+        defaults={
+            "name": "Tiny",
+            "family": "Starter",
+            "licence": "Apache-2.0",
+            "licence_class": licence_class,
+        },
     )
     return row
 

@@ -1,4 +1,4 @@
-"""Nobody serves a specialist alone: one asks with evidence, another decides, anybody in charge can stop it."""
+"""Nobody serves a specialist alone: one asks with evidence, another decides, both can see why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def requested(world: World, **fields: object) -> Rollout:
 
 def told(world: World) -> list[str]:
     return list(
-        world.workspace.events.filter(type__startswith="rollout.").order_by("number").values_list("type", flat=True)
+        world.workspace.events.filter(type__startswith="rollout.")
+        .order_by("number")
+        .values_list("type", flat=True)
     )
 
 
@@ -93,7 +95,11 @@ def test_an_approval_turns_the_route_on(world: World) -> None:
     rollout = services.approve(rollout=requested(world), actor=world.approver, note="fine")
 
     route = Route.objects.get()
-    assert (rollout.state, rollout.decided_by, rollout.decision_note) == (RolloutState.LIVE, world.approver, "fine")
+    assert (rollout.state, rollout.decided_by, rollout.decision_note) == (
+        RolloutState.LIVE,
+        world.approver,
+        "fine",
+    )
     assert (route.is_on, route.specialist, route.routing_keys) == (True, rollout.specialist, ["a" * 32])
     assert route.actions == ["tool:lookup"]
     assert told(world) == [EventType.ROLLOUT_REQUESTED, EventType.ROLLOUT_APPROVED]

@@ -43,7 +43,12 @@ def test_an_engineer_asks_and_an_approver_says_yes(world: World) -> None:
 def test_a_page_never_offers_what_would_be_refused(world: World) -> None:
     rollout = requested(world)
 
-    for user, may in ((world.engineer, False), (world.viewer, False), (world.approver, True), (world.admin, True)):
+    for user, may in (
+        (world.engineer, False),
+        (world.viewer, False),
+        (world.approver, True),
+        (world.admin, True),
+    ):
         page = world.client(user).get(world.url("rollouts:detail", rollout.pk)).content.decode()
         assert (world.url("rollouts:approve", rollout.pk) in page) == may, user
 
@@ -94,7 +99,9 @@ def test_a_rollout_of_another_agent_is_not_found(world: World) -> None:
 
 def test_the_list_costs_the_same_however_long(world: World, django_assert_max_num_queries: object) -> None:
     for number in range(12):
-        services.request(evaluation=evaluation(world, task(world, key=f"{number:032x}")), actor=world.engineer)
+        services.request(
+            evaluation=evaluation(world, task(world, key=f"{number:032x}")), actor=world.engineer
+        )
 
     client = world.client(world.viewer)
     with django_assert_max_num_queries(14):  # type: ignore[operator]

@@ -51,13 +51,19 @@ class Running:
     def starts(self, name: str) -> list[list[int]]:
         """[leader, its child] of every start."""
         file = self.folder / f"{name}.starts"
-        return [[int(pid) for pid in line.split()] for line in file.read_text().splitlines()] if file.exists() else []
+        return (
+            [[int(pid) for pid in line.split()] for line in file.read_text().splitlines()]
+            if file.exists()
+            else []
+        )
 
     def started(self, name: str, times: int = 1) -> list[int]:
         return eventually(lambda: self.starts(name)[times - 1 :], within=10)[0]
 
     def pids(self) -> list[int]:
-        return [pid for file in self.folder.glob("*.starts") for line in self.starts(file.stem) for pid in line]
+        return [
+            pid for file in self.folder.glob("*.starts") for line in self.starts(file.stem) for pid in line
+        ]
 
     def state(self) -> dict[str, Any]:
         return json.loads((self.folder / "hub.json").read_text())["processes"]
@@ -135,7 +141,9 @@ def test_what_does_not_listen_is_killed_after_the_grace(supervise: Any) -> None:
 
 
 def test_when_it_is_killed_its_children_are_told(supervise: Any) -> None:
-    hub = supervise(a=PARENT.replace("time.sleep(120)", "signal.pause()").replace("import os", "import signal, os"))
+    hub = supervise(
+        a=PARENT.replace("time.sleep(120)", "signal.pause()").replace("import os", "import signal, os")
+    )
     leader, _ = hub.started("a")
 
     hub.process.kill()
@@ -165,8 +173,40 @@ def test_a_request_that_is_left_from_before_restarts_nothing(supervise: Any, tmp
     assert not (tmp_path / "restart-a").exists()
 
 
+# A child whose own child leads a session of its own, out of reach of a signal to the group.
+RUNAWAY = PARENT.replace(
+    '"import time; time.sleep(120)"]', '"import time; time.sleep(120)"], start_new_session=True'
+)
+
+
+def test_a_runaway_of_a_killed_child_is_ended(supervise: Any) -> None:
+    hub = supervise(a=RUNAWAY)
+    leader, runaway = hub.started("a")
+    os.kill(leader, signal.SIGKILL)
+
+    eventually(lambda: gone(runaway), within=2)
+
+
+def test_no_runaway_outlives_the_hub(supervise: Any) -> None:
+    hub = supervise(a=RUNAWAY)
+    hub.started("a")
+    hub.process.terminate()
+
+    assert hub.process.wait(5) == 0
+    assert all(gone(pid) for pid in hub.pids())
+
+
 def leader(tmp_path: Path, code: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "slmhub.supervision.leader", sys.executable, "-c", code, str(tmp_path), "a"]
+    command = [
+        sys.executable,
+        "-m",
+        "slmhub.supervision.leader",
+        sys.executable,
+        "-c",
+        code,
+        str(tmp_path),
+        "a",
+    ]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
@@ -176,8 +216,9 @@ def started(tmp_path: Path) -> list[int]:
     return [int(pid) for pid in line.split()]
 
 
-def test_a_leader_that_is_asked_ends_as_soon_as_its_command(tmp_path: Path) -> None:
-    process = leader(tmp_path, PARENT)
+@pytest.mark.parametrize("code", [PARENT, RUNAWAY], ids=["group", "runaway"])
+def test_a_leader_that_is_asked_ends_as_soon_as_its_command(tmp_path: Path, code: str) -> None:
+    process = leader(tmp_path, code)
     pids = started(tmp_path)
 
     asked_at = time.monotonic()
@@ -198,8 +239,9 @@ def test_a_leader_waits_no_longer_than_its_grace(tmp_path: Path) -> None:
     eventually(lambda: all(gone(pid) for pid in pids), within=1)
 
 
-def test_a_leader_goes_with_its_command_and_takes_the_rest_along(tmp_path: Path) -> None:
-    process = leader(tmp_path, PARENT)
+@pytest.mark.parametrize("code", [PARENT, RUNAWAY], ids=["group", "runaway"])
+def test_a_leader_goes_with_its_command_and_takes_the_rest_along(tmp_path: Path, code: str) -> None:
+    process = leader(tmp_path, code)
     main, inner = started(tmp_path)
     psutil.Process(main).kill()
 

@@ -98,7 +98,11 @@ class TestEstimate:
 
     def test_it_says_that_a_speed_is_assumed(self, world: World, weights_here: Path) -> None:
         base = base_at(weights_here)
-        found = estimate(dataset=frozen_dataset(world), base=base, recipe=recipes.recipe(base))
+        found = estimate(
+            dataset=frozen_dataset(world),
+            base=base,
+            recipe=recipes.recipe(base, changes={"max_seconds": 120}),
+        )
         assert "assumed" in found.basis
         assert found.seconds == pytest.approx(135)
 

@@ -39,7 +39,9 @@ class Command(BaseCommand):
                 stack.enter_context(_own_servers(agent))
                 wait = _run_here
             try:
-                report = convert(agent=agent, actor=actor, most_tasks=options["tasks"], wait=wait, say=self._say)
+                report = convert(
+                    agent=agent, actor=actor, most_tasks=options["tasks"], wait=wait, say=self._say
+                )
             except HubError as error:
                 raise CommandError(f"{error.message} {error.hint}".strip()) from error
         self.stdout.write(json.dumps(report, indent=2))
@@ -52,7 +54,11 @@ def _agent(slug: str, workspace: str) -> Agent:
     agents = Agent.objects.select_related("workspace").filter(slug=slug)
     found = list(agents.filter(workspace__slug=workspace) if workspace else agents)
     if len(found) != 1:
-        reason = "There is no such agent." if not found else "Several workspaces have it: name one with --workspace."
+        reason = (
+            "There is no such agent."
+            if not found
+            else "Several workspaces have it: name one with --workspace."
+        )
         raise CommandError(f"--agent {slug}: {reason}")
     return found[0]
 

@@ -10,6 +10,7 @@ from django.db import connections
 
 from apps.core.health import state_path
 from apps.jobs import tree
+from apps.registry.services import seed_catalogue
 from slmhub.supervision.supervisor import Supervisor
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         tree.migrate_all()
+        seed_catalogue()
         connections.close_all()
         children = [
             tree.web(options["host"], options["port"]),

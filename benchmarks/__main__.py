@@ -1,0 +1,22 @@
+"""`python -m benchmarks [NAME…]`: each benchmark in a process of its own, one after the other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+NAMES = ("redaction", "ingest", "pages", "gateway", "live")
+
+
+def main(names: Sequence[str]) -> int:
+    unknown = sorted(set(names) - set(NAMES))
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    commands = [[sys.executable, "-m", f"benchmarks.{name}"] for name in names or NAMES]
+    return max(subprocess.run(command, check=False).returncode for command in commands)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,35 @@
+"""`python -m benchmarks.live_writer WORKSPACE COUNT PAUSE`: publishes events; prints when each was committed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import django
+
+django.setup()
+
+from django.db import transaction  # noqa: E402
+
+from apps.accounts.models import Workspace  # noqa: E402
+from apps.events.models import EventType  # noqa: E402
+from apps.events.services import publish  # noqa: E402
+
+
+def main(pk: int, count: int, pause: float) -> None:
+    workspace = Workspace.objects.get(pk=pk)
+    committed: dict[int, float] = {}
+    for _ in range(count):
+        stamps: list[float] = []
+        with transaction.atomic():
+            # Registered before publish registers its wake-up, so it runs between the commit and that.
+            transaction.on_commit(lambda stamps=stamps: stamps.append(time.monotonic()))
+            event = publish(workspace=workspace, type=EventType.TASK_RENAMED, data={"name": "Look up orders"})
+        committed[event.number] = stamps[0]
+        time.sleep(pause)
+    print(json.dumps(committed))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
