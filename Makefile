@@ -39,4 +39,4 @@ bench: $(VENV)/.installed-dev
 	$(RUN) -m benchmarks
 
 starter: $(VENV)/.installed
-	$(RUN) -m slmhub.ml.starter --out slmhub/ml/starter/weights
+	$(RUN) -m slmhub.ml.starter --out slmhub/ml/starter/weights --minutes 25

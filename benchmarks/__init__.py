@@ -1,1 +1,1 @@
-"""What the hub does in seconds, calls and bytes, beside its peers: `make bench` or `python -m benchmarks NAME…`."""
+"""What the hub needs in seconds and bytes, beside its peers: `python -m benchmarks [NAME…]`."""

@@ -69,7 +69,7 @@ def teacher() -> Iterator[str]:
 
 
 def import_traces(path: Path, agent: str) -> dict[str, Any]:
-    """The summary of `manage.py import_traces`, with the whole process's `wall_s`, `cpu_s` and `peak_rss_mib`."""
+    """The summary of `manage.py import_traces`, with `wall_s`, `cpu_s` and `peak_rss_mib` of its process."""
     command = [sys.executable, "manage.py", "import_traces", str(path), "--agent", agent]
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

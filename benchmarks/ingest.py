@@ -1,4 +1,7 @@
-"""`manage.py import_traces` of the tau corpus into an empty hub, then once more. Peer: none; floor: reading JSON."""
+"""`manage.py import_traces` of the tau corpus into an empty hub, then once more.
+
+There is no peer; beside it stands the least that any importer does: unpack and parse the file.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ def measure(results: Results, run: str, corpus: Path, home: Path, floor_s: float
     met = report["wall_s"] < TARGET_S and report["peak_rss_mib"] < TARGET_MIB
     line = (
         f"{report['accepted']} accepted, {report['duplicate']} duplicate, {report['rejected']} rejected in "
-        f"{report['wall_s']} s ({rate:.0f} calls/s, {report['cpu_s']} CPU s = {ratio:.0f} x reading the JSON), "
+        f"{report['wall_s']} s "
+        f"({rate:.0f} calls/s, {report['cpu_s']} CPU s = {ratio:.1f} x reading the JSON), "
         f"peak {report['peak_rss_mib']} MiB, database {size / 1e6:.1f} MB; "
         f"target {TARGET_S} s and {TARGET_MIB} MiB {'met' if met else 'MISSED'}"
     )

@@ -1,4 +1,7 @@
-"""From the commit of an event in another process to its arrival at the open sockets of one web process. Peer: none."""
+"""From the commit of an event in another process to its arrival at the sockets of one web process.
+
+There is no peer.
+"""
 
 from __future__ import annotations
 

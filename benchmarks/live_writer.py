@@ -1,4 +1,4 @@
-"""`python -m benchmarks.live_writer WORKSPACE COUNT PAUSE`: publishes events; prints when each was committed."""
+"""`python -m benchmarks.live_writer WORKSPACE COUNT PAUSE`: publishes events and prints when."""
 
 from __future__ import annotations
 

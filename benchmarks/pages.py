@@ -1,4 +1,7 @@
-"""Server time of the list of calls on the tau corpus, by Django's test client: no network, no browser. Peer: none."""
+"""Server time of the list of calls on the tau corpus, by Django's test client: no network, no browser.
+
+There is no peer.
+"""
 
 from __future__ import annotations
 

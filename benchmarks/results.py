@@ -55,7 +55,8 @@ class Results:
     def __post_init__(self) -> None:
         machine = self.machine
         print(
-            f"\n{self.name}: {machine['cores']} cores, {machine['memory_gib']} GiB, load {machine['load_before']}"
+            f"\n{self.name}: {machine['cores']} cores, {machine['memory_gib']} GiB, "
+            f"load {machine['load_before']}"
         )
 
     def add(self, name: str, line: str, **figures: Any) -> None:

@@ -56,7 +56,7 @@ def resolver_entry(resolver: URLResolver, name: str) -> tuple[str, list[str], st
     namespace, _, short = name.rpartition(":")
     if namespace:
         prefix, child = resolver.namespace_dict[namespace]
-        possibilities, pattern, defaults, converters = child.reverse_dict.getlist(short)[0]
+        possibilities, pattern, _defaults, converters = child.reverse_dict.getlist(short)[0]
         outer = child.pattern.converters
         names = list(child.pattern.regex.groupindex) + possibilities[0][1]
         return prefix, list(dict.fromkeys(names)), pattern, {**outer, **converters}

@@ -1,8 +1,8 @@
 """Delivers events to the open sockets of this process.
 
 One task reads what was committed since each workspace's last number and hands every message, encoded once,
-to the sockets of that workspace. A socket has a bounded queue: a reader that is too slow is closed and comes back
-with the last number it saw, so nothing is lost and nobody else waits.
+to the sockets of that workspace. A socket has a bounded queue: a reader that is too slow is closed and comes
+back with the last number it saw, so nothing is lost and nobody else waits.
 """
 
 from __future__ import annotations

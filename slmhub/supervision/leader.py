@@ -1,8 +1,8 @@
 """`python -m slmhub.supervision.leader COMMAND…`: bounds how long a command may take to end.
 
 A queue cluster that is asked to end waits for its running task without limit, and its workers outlive a
-killed parent. This leader of the process group gives it a grace and then kills the group, itself included. It holds
-nothing but the standard library, so that it costs little.
+killed parent. This leader of the process group gives it a grace and then kills the group, itself included.
+It holds nothing but the standard library, so that it costs little.
 """
 
 from __future__ import annotations

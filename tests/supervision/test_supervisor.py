@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -114,7 +115,7 @@ def test_what_fails_at_once_is_started_less_and_less_often(supervise: Any) -> No
     eventually(lambda: file.exists() and len(file.read_text().split()) >= 4, within=15)
 
     times = [float(line) for line in file.read_text().split()]
-    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert pauses[0] < pauses[1] < pauses[2]
 
 
