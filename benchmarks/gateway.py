@@ -55,10 +55,11 @@ async def compare(results: Results, targets: dict[str, str], secret: str, bodies
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+        await check(session, targets, bodies[0])
         for clients, count in SIZES.items():
             spent: dict[str, list[float]] = {name: [] for name in targets}
             walls = dict.fromkeys(targets, 0.0)
-            for url in targets.values():
+            for url in targets.values():  # warm
                 await load(session, url, bodies, (clients, clients * 4))
             # In turns, so that whatever else the machine does falls on both.
             for _ in range(ROUNDS):
@@ -67,6 +68,16 @@ async def compare(results: Results, targets: dict[str, str], secret: str, bodies
                     spent[name] += await load(session, url, bodies, (clients, count))
                     walls[name] += time.perf_counter() - started
             report(results, clients, spent, walls)
+
+
+async def check(session: aiohttp.ClientSession, targets: dict[str, str], body: bytes) -> None:
+    """Both ways give the same answer; else there is nothing to compare."""
+    given = []
+    for url in targets.values():
+        async with session.post(f"{url}/chat/completions", data=body) as response:
+            given.append((await response.json())["choices"])
+    if given[0] != given[1]:
+        raise RuntimeError(f"the hub and its upstream answer differently: {given}")
 
 
 async def load(

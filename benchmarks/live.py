@@ -28,8 +28,9 @@ def main() -> None:
         workspace, cookie = _member()
         with hub.web() as address:
             url = f"ws://{address}/ws/w/{workspace.slug}/events"
+            headers = {"cookie": cookie, "origin": f"http://{address}"}
             for sockets in PAUSES:
-                report(results, sockets, *asyncio.run(measure(url, cookie, workspace.pk, sockets)))
+                report(results, sockets, *asyncio.run(measure(url, headers, workspace.pk, sockets)))
     results.write()
 
 
@@ -50,11 +51,11 @@ def _member() -> tuple[Any, str]:
 
 
 async def measure(
-    url: str, cookie: str, workspace: int, sockets: int
+    url: str, headers: dict[str, str], workspace: int, sockets: int
 ) -> tuple[dict[int, float], list[dict[int, float]]]:
     """When each event was committed, and when each socket had it: seconds of the monotonic clock."""
     async with contextlib.AsyncExitStack() as stack:
-        options: dict[str, Any] = {"additional_headers": {"cookie": cookie}, "max_queue": None}
+        options: dict[str, Any] = {"additional_headers": headers, "max_queue": None}
         listeners = [await stack.enter_async_context(connect(url, **options)) for _ in range(sockets)]
         await asyncio.sleep(1)
         arrived = [asyncio.create_task(_hear(listener)) for listener in listeners]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 
 import django
 
@@ -24,11 +25,15 @@ def main(pk: int, count: int, pause: float) -> None:
         stamps: list[float] = []
         with transaction.atomic():
             # Registered before publish registers its wake-up, so it runs between the commit and that.
-            transaction.on_commit(lambda stamps=stamps: stamps.append(time.monotonic()))
+            transaction.on_commit(partial(_stamp, stamps))
             event = publish(workspace=workspace, type=EventType.TASK_RENAMED, data={"name": "Look up orders"})
         committed[event.number] = stamps[0]
         time.sleep(pause)
     print(json.dumps(committed))
+
+
+def _stamp(stamps: list[float]) -> None:
+    stamps.append(time.monotonic())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.hub import fresh_hub, import_traces
@@ -27,7 +28,7 @@ def main() -> None:
         import_traces(corpus, "tau")
         ask, pages = _pages()
         for name, query in pages.items():
-            measure(results, name, lambda query=query: ask(query))
+            measure(results, name, partial(ask, query))
     results.write()
 
 

@@ -31,6 +31,7 @@ LABELS = {
     "PHONE_NUMBER": "PHONE", "IBAN_CODE": "IBAN", "DE_IBAN": "IBAN", "IP_ADDRESS": "IP_ADDRESS",
     "US_SSN": "US_SSN", "SSN": "US_SSN", "SOCIAL_SECURITY_NUMBER": "US_SSN",
 }  # fmt: skip
+_TAU_EMAIL = re.compile(r"[\w.]+@(?:example|email|gmail|applelife)\.com\b")
 ENTITIES = ("EMAIL", "CREDIT_CARD", "PHONE", "IBAN", "IP_ADDRESS", "US_SSN")
 
 
@@ -57,22 +58,15 @@ def rows_of(path: str) -> list[Row]:
 
 
 def tau_messages() -> list[Row]:
-    """The distinct texts of the corpus, labelled with the e-mail addresses that its profiles hold."""
-    sessions = rows_of("traces/tau_sessions_gold.jsonl.gz")
-    known = {value for session in sessions for value in _known_emails(session)}
+    """The distinct texts of the corpus. Its e-mail addresses are generated ones and share four domains."""
     calls = rows_of("traces/tau_openai_chat.jsonl.gz")
     texts = (message["content"] for call in calls for message in call["request"]["messages"])
     distinct = dict.fromkeys(text for text in texts if isinstance(text, str))
-    return [{"text": text, "spans": _spans_of(known, text)} for text in distinct]
+    return [{"text": text, "spans": [_email(at) for at in _TAU_EMAIL.finditer(text)]} for text in distinct]
 
 
-def _spans_of(known: set[str], text: str) -> list[Row]:
-    words = re.finditer(r"[^\s\"',;:()<>]+@[^\s\"',;:()<>]+\w", text)
-    return [
-        {"start": word.start(), "end": word.end(), "label": "EMAIL"}
-        for word in words
-        if word.group() in known
-    ]
+def _email(match: re.Match[str]) -> Row:
+    return {"label": "EMAIL", "start": match.start(), "end": match.end()}
 
 
 def sample(rows: list[Row]) -> list[Row]:
@@ -84,6 +78,7 @@ def sample(rows: list[Row]) -> list[Row]:
 
 def by_us(texts: list[str]) -> tuple[list[Spans], float]:
     """What `detect` finds in each text, and its CPU seconds."""
+    detect("warm@example.com")
     started = time.process_time()
     found = [detect(text) for text in texts]
     spent = time.process_time() - started
@@ -121,8 +116,8 @@ def score(results: Results, name: str, rows: list[Row], found: list[Spans]) -> N
     recall = {kind: _recall(kind, rows, six) for kind in ENTITIES}
     hits, wanted = (sum(pair[i] for pair in recall.values()) for i in (0, 1))
     right, claimed = _precision(rows, six)
-    per_kind = ", ".join(f"{kind} {hit}/{of}" for kind, (hit, of) in recall.items())
-    line = f"recall {hits / wanted:.3f} precision {right / claimed:.3f} ({per_kind})"
+    per_kind = ", ".join(f"{kind} {hit}/{of}" for kind, (hit, of) in recall.items() if of)
+    line = f"recall {hits / wanted:.3f} precision {right / claimed:.3f} of {claimed} findings ({per_kind})"
     results.add(name, line, recall=hits / wanted, precision=right / claimed, found_of=recall)
 
 

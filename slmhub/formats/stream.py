@@ -6,24 +6,36 @@ from typing import Any
 
 import orjson
 
+_CARRIED = ("id", "model", "created", "system_fingerprint")
+_TEXTS = ("content", "refusal", "reasoning_content")
+
 
 def fold(stream: bytes) -> dict[str, Any]:
-    """The chat completion that the chunks of `stream` add up to; lines that are not JSON are passed over."""
+    """The chat completion that the chunks of `stream` add up to; what is no chunk is passed over."""
     response: dict[str, Any] = {}
     message: dict[str, Any] = {"role": "assistant", "content": None}
+    calls: dict[int, dict[str, Any]] = {}
     finish_reason: str | None = None
     for chunk in _chunks(stream):
-        response.update(
-            {key: chunk[key] for key in ("id", "model", "created", "system_fingerprint") if key in chunk}
-        )
+        response.update({key: chunk[key] for key in _CARRIED if key in chunk})
         if isinstance(chunk.get("usage"), dict):
             response["usage"] = chunk["usage"]
-        for choice in chunk.get("choices") or []:
+        for choice in _objects(chunk.get("choices")):
             if choice.get("index", 0) == 0:
-                _add_delta(message, choice.get("delta") or {})
+                _add_delta(message, calls, _object(choice.get("delta")))
                 finish_reason = choice.get("finish_reason") or finish_reason
+    if calls:
+        message["tool_calls"] = list(calls.values())
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
     return {"object": "chat.completion", **response, "choices": [choice]}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _chunks(stream: bytes) -> list[dict[str, Any]]:
@@ -39,18 +51,27 @@ def _chunks(stream: bytes) -> list[dict[str, Any]]:
     return chunks
 
 
-def _add_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
-    if isinstance(delta.get("content"), str):
-        message["content"] = (message["content"] or "") + delta["content"]
-    for part in delta.get("tool_calls") or []:
-        calls = message.setdefault("tool_calls", [])
+def _add_delta(message: dict[str, Any], calls: dict[int, dict[str, Any]], delta: dict[str, Any]) -> None:
+    for key in _TEXTS:
+        if isinstance(delta.get(key), str):
+            message[key] = (message.get(key) or "") + delta[key]
+    for part in _objects(delta.get("tool_calls")):
         index = part.get("index", 0)
-        while len(calls) <= index:
-            calls.append({"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
-        function = part.get("function") or {}
-        calls[index]["id"] = part.get("id") or calls[index]["id"]
-        calls[index]["function"]["name"] += function.get("name") or ""
-        calls[index]["function"]["arguments"] += function.get("arguments") or ""
+        if isinstance(index, int):
+            _add_part(calls.setdefault(index, _empty_call()), part)
+
+
+def _empty_call() -> dict[str, Any]:
+    return {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+
+
+def _add_part(call: dict[str, Any], part: dict[str, Any]) -> None:
+    if isinstance(part.get("id"), str):
+        call["id"] = part["id"] or call["id"]
+    given = _object(part.get("function"))
+    for key in ("name", "arguments"):
+        if isinstance(given.get(key), str):
+            call["function"][key] += given[key]
 
 
 def unfold(response: dict[str, Any], *, with_usage: bool = False) -> list[bytes]:

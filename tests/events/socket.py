@@ -1,4 +1,4 @@
-"""A websocket client inside one process. (`channels.testing` has one, but imports daphne, which is not needed here.)"""
+"""A websocket client inside one process. (`channels.testing` has one, but imports daphne.)"""
 
 from __future__ import annotations
 

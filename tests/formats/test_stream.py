@@ -77,13 +77,17 @@ def test_a_stream_that_breaks_off_gives_what_has_come() -> None:
 
 def test_other_choices_and_comments_are_passed_over() -> None:
     second = {"choices": [{"index": 1, "delta": {"content": "other"}, "finish_reason": "stop"}]}
-    folded = fold(b": keep-alive\n\nevent: x\n" + sse(delta(content="a"), second, [1], "x", delta(content="b")))
+    folded = fold(
+        b": keep-alive\n\nevent: x\n" + sse(delta(content="a"), second, [1], "x", delta(content="b"))
+    )
 
     assert folded["choices"][0]["message"]["content"] == "ab"
 
 
 def test_lines_may_end_either_way_and_need_no_space() -> None:
-    assert fold(b'data:{"choices":[{"delta":{"content":"a"}}]}\r\n\r\ndata:[DONE]\r\n')["choices"][0]["message"] == {
+    assert fold(b'data:{"choices":[{"delta":{"content":"a"}}]}\r\n\r\ndata:[DONE]\r\n')["choices"][0][
+        "message"
+    ] == {
         "role": "assistant",
         "content": "a",
     }

@@ -70,7 +70,10 @@ def test_a_job_that_stops_ends_its_whole_group(
 def test_one_that_does_not_listen_is_killed_after_the_grace(
     context: JobContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w'); time.sleep(60)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "open('ready', 'w'); time.sleep(60)"
+    )
     monkeypatch.chdir(tmp_path)
     process = subprocess.Popen(python(code), text=True, start_new_session=True)
     eventually((tmp_path / "ready").exists)
