@@ -28,7 +28,9 @@ def migrate_all() -> None:
 def web(host: str, port: int) -> Child:
     listen = ["--host", host, "--port", str(port), "--ws", "websockets-sansio"]
     options = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3"]
-    return Child("web", [sys.executable, "-m", "uvicorn", "slmhub.asgi:application", *listen, *options])
+    # Static files reach ASGI through synchronous iterators; each is small and sent once.
+    quiet = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
+    return Child("web", [sys.executable, "-m", "uvicorn", "slmhub.asgi:application", *listen, *options], quiet)
 
 
 def worker(queue: str) -> Child:
