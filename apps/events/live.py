@@ -78,8 +78,10 @@ class Registry:
 
     async def _pump(self) -> None:
         while True:
+            # Not `wait_for`: before Python 3.12 it can swallow the cancel that ends the process.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 await self._deliver()
@@ -119,9 +121,11 @@ class Registry:
     async def _listen_to_redis(self) -> None:
         import redis.asyncio as redis
 
+        # A timeout of sockets would bring the `wait_for` of `_pump`'s comment back; `POLL_S` bounds the harm.
+        client = redis.from_url(settings.REDIS_URL, socket_timeout=None)
         while True:
             try:
-                async with redis.from_url(settings.REDIS_URL).pubsub() as channel:
+                async with client.pubsub() as channel:
                     await channel.subscribe(CHANNEL)
                     async for _ in channel.listen():
                         self._wake.set()

@@ -31,6 +31,11 @@ def snippet(base_url: str, agent: str) -> str:
     """What makes an agent that uses the openai package call the hub instead."""
     return (
         "from openai import OpenAI\n\n"
-        f'client = OpenAI(base_url="{base_url}", api_key="hub_…",\n'
-        f'                default_headers={{"x-slmhub-agent": "{agent}"}})'
+        "client = OpenAI(\n"
+        f'    base_url="{base_url}",\n'
+        '    api_key="hub_…",\n'
+        "    default_headers={\n"
+        f'        "x-slmhub-agent": "{agent}",\n'
+        "    },\n"
+        ")"
     )

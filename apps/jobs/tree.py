@@ -30,7 +30,8 @@ def web(host: str, port: int) -> Child:
     options = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3"]
     # Static files reach ASGI through synchronous iterators; each is small and sent once.
     quiet = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
-    return Child("web", [sys.executable, "-m", "uvicorn", "slmhub.asgi:application", *listen, *options], quiet)
+    uvicorn = [sys.executable, "-m", "uvicorn", "slmhub.asgi:application"]
+    return Child("web", [*uvicorn, *listen, *options], quiet)
 
 
 def worker(queue: str) -> Child:

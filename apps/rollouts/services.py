@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
+from apps.datasets.overlap import in_words
 from apps.discovery.models import Task
 from apps.discovery.selectors import routable_keys, task_family
 from apps.evaluation.models import EvaluationRun, Verdict
@@ -96,7 +97,7 @@ def evidence_of(evaluation: EvaluationRun) -> dict[str, Any]:
             "name": str(dataset),
             "digest": dataset.digest,
             "counts": dataset.counts,
-            "overlap": dataset.overlap,
+            "shared_with_training": in_words(dataset.overlap),
         },
         "evaluation": {
             "id": evaluation.pk,

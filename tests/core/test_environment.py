@@ -21,7 +21,8 @@ def test_a_secret_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) ->
 
 
 def test_processes_that_start_at_once_agree_on_the_secret(tmp_path: Path) -> None:
-    code = "import sys, pathlib; from slmhub.environment import kept_secret; print(kept_secret(pathlib.Path(sys.argv[1])))"
+    imports = "import sys, pathlib\nfrom slmhub.environment import kept_secret\n"
+    code = imports + "print(kept_secret(pathlib.Path(sys.argv[1])))"
     command = [sys.executable, "-c", code, str(tmp_path / "secret")]
     started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     said = {process.communicate()[0] for process in started}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
@@ -158,3 +160,31 @@ async def test_a_failing_read_is_tried_again(world: World, monkeypatch: pytest.M
     new = await tell(world)
     assert await received(viewer, 1) == new
     await viewer.close()
+
+
+@pytest.mark.parametrize("ticks", range(5))
+async def test_delivery_ends_when_the_process_does_even_while_it_is_woken(world: World, ticks: int) -> None:
+    registry = live.Registry()
+    pump = asyncio.create_task(registry._pump())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    registry._wake.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    pump.cancel()
+
+    done, _ = await asyncio.wait([pump], timeout=live.POLL_S / 2)
+    assert done
+
+
+async def test_listening_ends_when_the_process_does_however_far_it_has_come(world: World) -> None:
+    for ticks in range(40):
+        registry = live.Registry()
+        listen = registry._listen_to_redis if settings.REDIS_URL else registry._listen_to_socket
+        listener = asyncio.create_task(listen())
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        listener.cancel()
+
+        done, _ = await asyncio.wait([listener], timeout=1)
+        assert done, ticks

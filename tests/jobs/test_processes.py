@@ -103,7 +103,8 @@ def test_a_killed_worker_takes_its_child_along(tmp_path: Path) -> None:
         from apps.jobs.processes import run_child
         from apps.jobs.runner import JobContext
         inner = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
-        run_child(JobContext(Job(pk=1)), [sys.executable, "-c", inner, "{tmp_path}/child"], stderr=Path("{tmp_path}/err"))
+        command = [sys.executable, "-c", inner, "{tmp_path}/child"]
+        run_child(JobContext(Job(pk=1)), command, stderr=Path("{tmp_path}/err"))
     """
     worker = subprocess.Popen(python(code))
     file = tmp_path / "child"

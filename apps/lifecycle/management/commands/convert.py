@@ -68,10 +68,12 @@ def _actor(agent: Agent, email: str) -> User:
     members = agent.workspace.memberships.select_related("user").order_by("pk")
     if email:
         members = members.filter(user__email__iexact=email)
+    approvers = {member.user_id for member in members if member.may(Right.APPROVE)}
     able = [member.user for member in members if member.may(Right.BUILD) and member.may(Right.LABEL)]
     if not able:
         raise CommandError("Nobody here may label, build and request; name an engineer with --as.")
-    return able[0]
+    # Whoever asks cannot approve: leave the approvers free to.
+    return min(able, key=lambda user: user.pk in approvers)
 
 
 def _run_here(job: Job) -> Job:
