@@ -23,7 +23,7 @@ MACHINE_STEPS = 7  # triage, lookup, status, refund, callback, extract, intent
 
 
 @pytest.mark.slow
-@pytest.mark.django_db(transaction=True, databases=["default", "queue"])
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_the_demo_becomes_tasks_and_a_task_a_dataset(world: World) -> None:
     log = generate(CALLS, 11, datetime(2026, 11, 20, tzinfo=UTC))
     ingest(agent=world.agent, records=(parse_row(call.line) for call in log), source=Source.UPLOAD)

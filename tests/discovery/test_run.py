@@ -135,7 +135,7 @@ def test_a_task_that_is_gone_goes_unless_somebody_touched_it(world: World) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.django_db(transaction=True, databases=["default", "queue"])
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_it_clusters_with_the_real_process(world: World) -> None:
     extraction(world.agent, 40)
     step = Step(world.agent, system="Which queue does this belong to?")

@@ -23,7 +23,7 @@ from apps.training.models import Specialist
 from tests.training.builders import answer, base_at, frozen_dataset, made_specialist
 from tests.world import World
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 Answering = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
 

@@ -51,7 +51,7 @@ def _wait_for(url: str, seconds: float = 90) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.django_db(transaction=True, databases=["default", "queue"])
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_it_asks_a_trained_specialist_its_base_and_the_demo_teacher(
     world: World, tiny_weights: Path, folders: Path, settings: Any
 ) -> None:

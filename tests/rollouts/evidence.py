@@ -63,7 +63,7 @@ def evaluation(world: World, of_task: Task, *, verdict: str = Verdict.PASS, **fi
         digest=f"{number:064x}",
         frozen_at=timezone.now(),
         counts={"train": 300, "test": 200},
-        overlap={"wording": 0.9, "values": 0.0},
+        overlap={"wording": {"seen": 180, "of": 200}, "values": {"seen": 0, "of": 200}},
     )
     run = TrainingRun.objects.create(agent=world.agent, dataset=dataset, base=model)
     specialist = Specialist.objects.create(

@@ -40,6 +40,7 @@ def test_a_request_freezes_its_evidence(world: World) -> None:
     assert rollout.state == RolloutState.REQUESTED
     assert rollout.evidence["evaluation"]["gate"]["verdict"] == "pass"
     assert rollout.evidence["routing"]["keys"] == ["a" * 32]
+    assert "Wording: 90 %" in rollout.evidence["dataset"]["shared_with_training"][0]
     assert Route.objects.count() == 0
     assert told(world) == [EventType.ROLLOUT_REQUESTED]
 

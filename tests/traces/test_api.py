@@ -105,7 +105,7 @@ class TestCalls:
 
 
 class TestUploads:
-    @pytest.mark.django_db(transaction=True, databases=["default", "queue"])
+    @pytest.mark.django_db(transaction=True, databases="__all__")
     def test_a_raw_body_is_queued_and_its_status_told(self, world: World) -> None:
         sent = headers(world)
         data = gzip.compress(lines(session_rows()))

@@ -17,7 +17,7 @@ from tests.traces.calls import lines, session_rows
 from tests.world import World
 
 # Jobs run with connections of their own, and their wake-ups go to the broker's database.
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,7 @@ def wait_until(ready: Any, seconds: float = 120) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.django_db(transaction=True, databases=["default", "queue"])
+@pytest.mark.django_db(transaction=True, databases="__all__")
 class TestRealRun:
     def test_it_trains_and_registers_the_specialist(
         self, world: World, tiny_weights: Path, folders: Path
