@@ -13,7 +13,7 @@ from apps.accounts.models import Agent, User, Workspace
 from apps.core.errors import ConflictError
 from apps.events.models import EventType
 from apps.events.services import publish
-from apps.jobs.models import ENDED, MOST_ATTEMPTS, Job, Queue, State
+from apps.jobs.models import MOST_ATTEMPTS, Job, Queue, State
 
 FORGOTTEN_AFTER = timedelta(seconds=30)
 
@@ -134,7 +134,3 @@ def publish_state(job: Job, type: EventType, *, actor: User | None = None, **dat
         agent=job.agent,
         data={"job": job.pk, "title": job.title, "url": job.url, **data},
     )
-
-
-def is_over(state: str) -> bool:
-    return State(state) in ENDED
