@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PORT ?= 8000
 
-.PHONY: demo test bench starter style types architecture unit production clean-venv
+.PHONY: demo test bench starter style types architecture unit production slow
 
 demo: $(VENV)/.installed
 	$(RUN) manage.py demo
@@ -17,7 +17,9 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 
 test: $(VENV)/.installed-dev
 	.ci/system-packages
-	$(MAKE) --no-print-directory style types architecture unit production
+	$(MAKE) --no-print-directory style types architecture
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit production
+	$(MAKE) --no-print-directory slow
 
 style:
 	$(VENV)/bin/ruff check .
@@ -30,7 +32,11 @@ architecture:
 	$(VENV)/bin/lint-imports
 
 unit:
-	$(VENV)/bin/pytest tests
+	$(VENV)/bin/pytest tests -m "not slow and not browser"
+
+# Real processes, trained models, kills and the browser: one at a time, they measure.
+slow:
+	$(VENV)/bin/pytest tests -m "slow or browser"
 
 production:
 	$(RUN) -m tests.production
