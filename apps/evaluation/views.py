@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, Right, requires
 from apps.core.errors import HubError
-from apps.core.keyset import BadCursorError, paginate
+from apps.core.keyset import paginate
 from apps.datasets.overlap import in_words
 from apps.evaluation import selectors, services
 from apps.evaluation.asking import CONCURRENCY
@@ -26,12 +26,8 @@ class MarginForm(forms.Form):
 @requires(Right.VIEW)
 @require_safe
 def list_runs(request: MemberRequest) -> HttpResponse:
-    try:
-        page = paginate(
-            selectors.runs_of(request.agent), by="created_at", cursor=request.GET.get("cursor", "")
-        )
-    except BadCursorError:
-        return redirect("evaluation:list", request.workspace.slug, request.agent.slug)
+    runs = selectors.runs_of(request.agent)
+    page = paginate(runs, by="created_at", cursor=request.GET.get("cursor", ""))
     rows = [(run, selectors.state_of(run), selectors.scores(run)) for run in page]
     return render(request, "evaluation/list.html", {"page": page, "rows": rows})
 

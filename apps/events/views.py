@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import MemberRequest, Right, requires
-from apps.core.keyset import BadCursorError, paginate
+from apps.core.keyset import paginate
 from apps.events import selectors
 from apps.events.sentences import sentences
 
@@ -16,10 +16,7 @@ def activity(request: MemberRequest) -> HttpResponse:
     """Who did what, when."""
     group, person = request.GET.get("group", ""), request.GET.get("person", "")
     events = selectors.activity(request.workspace, group=group, person=person)
-    try:
-        page = paginate(events, by="number", cursor=request.GET.get("cursor", ""))
-    except BadCursorError:
-        return redirect("events:activity", request.workspace.slug)
+    page = paginate(events, by="number", cursor=request.GET.get("cursor", ""))
     context = {
         "page": page,
         "sentences": sentences(request.workspace, page.rows),

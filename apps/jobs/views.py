@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, Right, requires
 from apps.core.errors import HubError
-from apps.core.keyset import BadCursorError, paginate
+from apps.core.keyset import paginate
 from apps.jobs import selectors, services
 from apps.jobs.models import Job, Queue, State
 
@@ -20,10 +20,7 @@ from apps.jobs.models import Job, Queue, State
 def list_jobs(request: MemberRequest) -> HttpResponse:
     state, queue = request.GET.get("state", ""), request.GET.get("queue", "")
     jobs = selectors.jobs_of(request.workspace, state=state, queue=queue)
-    try:
-        page = paginate(jobs, by="created_at", cursor=request.GET.get("cursor", ""))
-    except BadCursorError:
-        return redirect("jobs:list", request.workspace.slug)
+    page = paginate(jobs, by="created_at", cursor=request.GET.get("cursor", ""))
     context = {"page": page, "state": state, "queue": queue, "states": State.choices, "queues": Queue.choices}
     return render(request, "jobs/list.html", context)
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, Right, requires
 from apps.core.errors import HubError
-from apps.core.keyset import BadCursorError, paginate
+from apps.core.keyset import paginate
 from apps.privacy import selectors, services
 from apps.privacy.forms import DecisionForm
 from apps.privacy.models import Decision, Finding
@@ -20,11 +20,7 @@ from apps.privacy.models import Decision, Finding
 @requires(Right.VIEW)
 @require_safe
 def findings(request: MemberRequest) -> HttpResponse:
-    try:
-        return render(request, "privacy/findings.html", _context(request))
-    except BadCursorError as error:
-        messages.warning(request, str(error))
-        return redirect("privacy:findings", request.workspace.slug)
+    return render(request, "privacy/findings.html", _context(request))
 
 
 def _context(request: MemberRequest) -> dict[str, Any]:

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.contrib import messages
 from django.db.models import Sum
 from django.http import HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import MemberRequest, Right, requires
-from apps.core.keyset import BadCursorError, paginate
+from apps.core.keyset import paginate
 from apps.traces import listing
 from apps.traces.forms import CallFilter
 from apps.traces.models import Audience, Session, Source, Span, Status
@@ -23,11 +22,7 @@ LONGEST_JSON = 200_000
 @requires(Right.VIEW)
 @require_safe
 def list_(request: MemberRequest) -> HttpResponse:
-    try:
-        return render(request, "traces/list.html", _list_context(request))
-    except BadCursorError as error:
-        messages.warning(request, str(error))
-        return redirect("traces:list", request.workspace.slug, request.agent.slug)
+    return render(request, "traces/list.html", _list_context(request))
 
 
 def _list_context(request: MemberRequest) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.accounts.access import MemberRequest, Right, requires
 from apps.core.errors import HubError
-from apps.core.keyset import BadCursorError, paginate
+from apps.core.keyset import paginate
 from apps.datasets.models import DatasetVersion
 from apps.jobs import services as jobs
 from apps.registry.models import BaseModel, LicenceClass
@@ -22,12 +22,8 @@ from apps.training.models import TrainingRun
 @requires(Right.VIEW)
 @require_safe
 def list_runs(request: MemberRequest) -> HttpResponse:
-    try:
-        page = paginate(
-            selectors.runs_of(request.agent), by="created_at", cursor=request.GET.get("cursor", "")
-        )
-    except BadCursorError:
-        return redirect("training:list", request.workspace.slug, request.agent.slug)
+    runs = selectors.runs_of(request.agent)
+    page = paginate(runs, by="created_at", cursor=request.GET.get("cursor", ""))
     rows = [(run, selectors.status_of(run)) for run in page]
     return render(request, "training/list.html", {"page": page, "rows": rows})
 

@@ -101,9 +101,9 @@ def test_it_goes_on_on_older_pages(world: World) -> None:
     assert "Name 5." in page(world, older)
 
 
-def test_a_damaged_page_link_opens_the_activity_again(world: World) -> None:
+def test_a_damaged_page_link_is_refused(world: World) -> None:
     response = world.client(world.viewer).get(world.workspace_url("events:activity") + "?cursor=damaged")
-    assert response.status_code == 302
+    assert response.status_code == 400
 
 
 def test_it_asks_few_questions(world: World, django_assert_max_num_queries: Any) -> None:
