@@ -11,6 +11,7 @@ from apps.core.models import Timestamped
 class ContentKind(models.TextChoices):
     MESSAGE = "message", "Message"
     TOOLS = "tools", "Tool set"
+    DETAILS = "details", "Long attributes"
 
 
 class Content(Timestamped):

@@ -24,10 +24,11 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class IngestSummary:
-    """What became of the lines so far."""
+    """What became of the spans so far; `completed` are late parts of spans that were there."""
 
     read: int = 0
     accepted: int = 0
+    completed: int = 0
     duplicate: int = 0
     rejected: int = 0
 

@@ -45,6 +45,9 @@ class Source(models.TextChoices):
     COMMAND = "command", "Command"
     API = "api", "API"
     GATEWAY = "gateway", "Gateway"
+    OTLP = "otlp", "OTLP"
+    LANGFUSE = "langfuse", "Langfuse SDK"
+    LANGSMITH = "langsmith", "LangSmith SDK"
 
 
 class Session(Timestamped):
@@ -61,6 +64,28 @@ class Session(Timestamped):
             models.UniqueConstraint(fields=["agent", "external_id"], name="one_session_per_external_id")
         ]
         indexes = [models.Index(fields=["agent", "-started_at", "-id"], name="session_list")]
+
+
+class Emitter(Timestamped):
+    """A program that sends spans, as its spans describe it; the ingest doctor judges one at a time.
+
+    Counts of what was delivered; everything else the doctor computes from the spans themselves.
+    """
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="emitters")
+    source = models.CharField(max_length=10, choices=Source.choices)
+    format = models.CharField(max_length=40, help_text="the convention that its spans follow")
+    name = models.CharField(max_length=120, blank=True, help_text="instrumentation and version")
+    accepted = models.PositiveBigIntegerField(default=0)
+    completed = models.PositiveBigIntegerField(default=0)
+    duplicate = models.PositiveBigIntegerField(default=0)
+    rejected = models.PositiveBigIntegerField(default=0)
+    last_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "source", "format", "name"], name="one_emitter_per_name")
+        ]
 
 
 class SpanQuerySet(models.QuerySet["Span"]):
@@ -83,7 +108,12 @@ class Span(Timestamped):
     span_id = models.CharField(max_length=100)
     parent_id = models.CharField(max_length=100, blank=True)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.LLM)
-    source = models.CharField(max_length=8, choices=Source.choices, default=Source.UPLOAD)
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.UPLOAD)
+    emitter = models.ForeignKey(
+        Emitter, null=True, on_delete=models.SET_NULL, related_name="spans", db_index=False
+    )
+    format = models.CharField(max_length=40, blank=True)
+    environment = models.CharField(max_length=60, blank=True)
     name = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField()
     latency_ms = models.FloatField(null=True)
@@ -104,14 +134,24 @@ class Span(Timestamped):
     routing_key = models.CharField(max_length=32, blank=True)
     input_tokens = models.PositiveIntegerField(null=True)
     output_tokens = models.PositiveIntegerField(null=True)
-    cached_tokens = models.PositiveIntegerField(null=True)
-    cost = models.FloatField(null=True)
+    cached_tokens = models.PositiveIntegerField(null=True, help_text="part of the input")
+    cache_write_tokens = models.PositiveIntegerField(null=True, help_text="part of the input")
+    reasoning_tokens = models.PositiveIntegerField(null=True, help_text="part of the output")
+    cost = models.FloatField(null=True, help_text="USD")
+    cost_computed = models.BooleanField(default=False, help_text="from the price book, not from the emitter")
     tools = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
     output = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
     message_ids = models.JSONField(default=list)
     new_from = models.PositiveSmallIntegerField(default=0)
     parameters = models.JSONField(default=dict)
     attributes = models.JSONField(default=dict)
+    # Attributes that are too long for this row, redacted like every content.
+    details = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
+    issues = models.JSONField(default=list, help_text="what was odd, by the names of formats.Issue")
+    dropped_attributes = models.PositiveIntegerField(default=0, help_text="cut off by the emitter's limits")
+    # Only parts of the span have come so far (log events, a create without its update).
+    partial = models.BooleanField(default=False)
+    revised_at = models.DateTimeField(null=True, help_text="when its emitter last said something new of it")
     input_preview = models.CharField(max_length=200, blank=True)
     output_preview = models.CharField(max_length=200, blank=True)
 
@@ -129,6 +169,7 @@ class Span(Timestamped):
             models.Index(fields=["agent", "action", "-started_at", "-id"], name="span_by_action"),
             models.Index(fields=["agent", "status", "-started_at", "-id"], name="span_by_status"),
             models.Index(fields=["session", "started_at", "id"], name="span_of_session"),
+            models.Index(fields=["emitter", "-id"], name="span_of_emitter"),
         ]
 
 
@@ -143,8 +184,25 @@ class Introduction(models.Model):
         indexes = [models.Index(fields=["content", "span"], name="introduction_of_content")]
 
 
+class Mapping(Timestamped):
+    """Where a JSON shape that no format knows keeps its messages, drawn by hand and used again."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="mappings")
+    # The sorted paths of the rows that it was drawn for, hashed.
+    fingerprint = models.CharField(max_length=32)
+    rules = models.JSONField(help_text="formats.mapped.Mapping")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "fingerprint"], name="one_mapping_per_shape")]
+
+
 class Upload(Timestamped):
-    """One uploaded file and what became of its lines."""
+    """One uploaded file and what became of its lines.
+
+    It arrives in pieces (`received` of `size` bytes), is looked at, and its import starts on a person's word;
+    a file that came whole through the API starts at once. Files of one `delivery` were chosen together.
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="uploads")
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="uploads")
@@ -155,6 +213,12 @@ class Upload(Timestamped):
     rejects_path = models.CharField(max_length=400, blank=True)
     size = models.BigIntegerField()
     format = models.CharField(max_length=40, blank=True, help_text="what the first lines look like")
+    received = models.BigIntegerField(default=0, help_text="bytes on disk")
+    # None once the file is complete: an address to write to must not outlive its use.
+    token = models.UUIDField(unique=True, null=True, help_text="names it while it arrives")
+    delivery = models.CharField(max_length=32, blank=True)
+    mapping = models.ForeignKey(Mapping, null=True, on_delete=models.SET_NULL, related_name="uploads")
+    completed = models.PositiveIntegerField(default=0)
     read = models.PositiveIntegerField(default=0)
     accepted = models.PositiveIntegerField(default=0)
     duplicate = models.PositiveIntegerField(default=0)

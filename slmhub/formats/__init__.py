@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from slmhub.formats.lines import Limits
-from slmhub.formats.reader import AUTO, FORMATS, UnknownFormatError, detect, parse_line, parse_row, read
+from slmhub.formats.reader import detect, parse_line, parse_row, parse_rows, read
 from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind, Usage
+from slmhub.formats.registry import AUTO, FORMATS, UnknownFormatError
 
 __all__ = [
     "AUTO",
@@ -21,5 +22,6 @@ __all__ = [
     "detect",
     "parse_line",
     "parse_row",
+    "parse_rows",
     "read",
 ]

@@ -9,8 +9,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from slmhub.formats.reader import AUTO, FORMATS, read
+from slmhub.formats.reader import read
 from slmhub.formats.records import Record, Reject, SpanKind
+from slmhub.formats.registry import AUTO, FORMATS
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
+from slmhub.formats.parts import arguments_of
 from slmhub.formats.records import Issue, MalformedError, Message
 
 
@@ -81,19 +80,7 @@ def _function_of(function: Any, issues: set[Issue], where: str) -> dict[str, Any
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(name, str) or not name:
         raise MalformedError(f"{where} has no function name")
-    return {**function, "arguments": _arguments_of(function.get("arguments"), issues)}
-
-
-def _arguments_of(arguments: Any, issues: set[Issue]) -> str:
-    if arguments is None or arguments == "":
-        return "{}"
-    if not isinstance(arguments, str):
-        return orjson.dumps(arguments).decode()
-    try:
-        orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        issues.add(Issue.ARGUMENTS_NOT_JSON)
-    return arguments
+    return {**function, "arguments": arguments_of(function.get("arguments"), issues)}
 
 
 def _modernise_call(message: Message, issues: set[Issue], where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from slmhub.formats.fields import (
     texts_of,
     tokens_of,
 )
-from slmhub.formats.records import Issue, MalformedError, Message, Record, SpanKind, Usage
+from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind, Usage
 
 NAME = "openai_chat"
 EXPECTED = "request and response"
@@ -33,9 +34,13 @@ _OWN_KEYS = frozenset((
 # fmt: on
 
 
-def matches(row: dict[str, Any]) -> bool:
-    request = row.get("request")
+def matches(row: Any) -> bool:
+    request = row.get("request") if isinstance(row, dict) else None
     return isinstance(request, dict) and "messages" in request
+
+
+def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
+    yield parse(row)
 
 
 def parse(row: dict[str, Any]) -> Record:

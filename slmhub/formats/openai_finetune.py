@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from slmhub.formats.chat_shapes import messages_of, tools_of
 from slmhub.formats.fields import content_id, first_text, object_of, outcome_of, texts_of
-from slmhub.formats.records import Issue, MalformedError, Record, SpanKind
+from slmhub.formats.records import Issue, MalformedError, Record, Reject, SpanKind
 
 NAME = "openai_finetune"
 EXPECTED = "messages that end with the assistant's"
@@ -15,8 +16,12 @@ _ASSISTANT = "assistant"
 _PARAMETERS = ("parallel_tool_calls", "response_format", "temperature", "tool_choice")
 
 
-def matches(row: dict[str, Any]) -> bool:
-    return "messages" in row and "request" not in row
+def matches(row: Any) -> bool:
+    return isinstance(row, dict) and "messages" in row and "request" not in row
+
+
+def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
+    yield parse(row)
 
 
 def parse(row: dict[str, Any]) -> Record:

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import orjson
 
-from slmhub.formats import openai_chat, openai_finetune
 from slmhub.formats.lines import BrokenStreamError, Limits, Line, lines_of
+from slmhub.formats.merge import add_issue
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
+from slmhub.formats.registry import AUTO, Format, claiming, formats_named
 
-AUTO = "auto"
 _EXCERPT = 200
 _DEEPEST = 100
 _BOM = b"\xef\xbb\xbf"
 _DEFAULT_LIMITS = Limits()
-
-
-class Format(NamedTuple):
-    name: str
-    expected: str
-    matches: Callable[[dict[str, Any]], bool]
-    parse: Callable[[dict[str, Any]], Record]
-
-
-# The first that matches wins: the more specific shape stands first.
-FORMATS = tuple(
-    Format(module.NAME, module.EXPECTED, module.matches, module.parse)
-    for module in (openai_chat, openai_finetune)
-)
-
-
-class UnknownFormatError(ValueError):
-    """A format name that nobody here reads."""
 
 
 def read(
@@ -54,29 +36,33 @@ def detect(first_lines: Iterable[bytes]) -> str | None:
             row = orjson.loads(line.removeprefix(_BOM))
         except orjson.JSONDecodeError:
             continue
-        found = _claiming(row, FORMATS) if isinstance(row, dict) else None
-        if found:
+        if found := claiming(row):
             return found.name
     return None
 
 
 def parse_line(line: bytes, number: int = 1, format: str = AUTO) -> Record | Reject:
-    """One JSON line as a record, or the reason why not. Raises UnknownFormatError."""
-    return _parse(line, number, formats_named(format))
+    """One JSON line that holds one span, or the reason why not. Raises UnknownFormatError."""
+    found = _parse(line, number, formats_named(format))
+    return found[0] if len(found) == 1 else Reject(number, _not_one(found), _excerpt(line))
 
 
 def parse_row(row: Any, format: str = AUTO) -> Record:
-    """One decoded JSON object as a record. Raises MalformedError, UnknownFormatError."""
-    return _record_of(row, formats_named(format))
+    """One decoded JSON object that holds one span. Raises MalformedError, UnknownFormatError."""
+    found = parse_rows(row, format)
+    if len(found) != 1 or isinstance(found[0], Reject):
+        raise MalformedError(_not_one(found))
+    return found[0]
 
 
-def formats_named(format: str) -> tuple[Format, ...]:
-    """All formats for "auto", else the one of that name. Raises UnknownFormatError."""
-    chosen = tuple(known for known in FORMATS if format in (AUTO, known.name))
-    if not chosen:
-        known = ", ".join(known.name for known in FORMATS)
-        raise UnknownFormatError(f"unknown format {format!r}; known: auto, {known}")
-    return chosen
+def parse_rows(row: Any, format: str = AUTO) -> list[Record | Reject]:
+    """The spans of one decoded JSON value. Raises MalformedError, UnknownFormatError."""
+    return _records_of(row, formats_named(format))
+
+
+def _not_one(found: list[Record | Reject]) -> str:
+    reject = next((item for item in found if isinstance(item, Reject)), None)
+    return reject.reason if reject else f"holds {len(found)} spans, expected one"
 
 
 def _read_file(path: Path, formats: tuple[Format, ...], limits: Limits) -> Iterator[Record | Reject]:
@@ -90,7 +76,7 @@ def _read_stream(stream: BinaryIO, formats: tuple[Format, ...], limits: Limits) 
             if line.too_long:
                 yield _too_long(line, limits)
             elif line.data.strip():
-                yield _parse(line.data, line.number, formats)
+                yield from _parse(line.data, line.number, formats)
     except BrokenStreamError as broken:
         yield Reject(broken.line, str(broken), "")
 
@@ -99,13 +85,16 @@ def _too_long(line: Line, limits: Limits) -> Reject:
     return Reject(line.number, f"the line is longer than {limits.line_bytes:,} bytes", _excerpt(line.data))
 
 
-def _parse(line: bytes, number: int, formats: tuple[Format, ...]) -> Record | Reject:
+def _parse(line: bytes, number: int, formats: tuple[Format, ...]) -> list[Record | Reject]:
     try:
         row = _decoded(line.removeprefix(_BOM) if number == 1 else line)
-        record = _record_of(row, formats)
+        found = _records_of(row, formats)
     except MalformedError as error:
-        return Reject(number, str(error), _excerpt(line))
-    return record
+        return [Reject(number, str(error), _excerpt(line))]
+    for item in found:
+        if isinstance(item, Reject):
+            item.line = number
+    return found
 
 
 def _decoded(line: bytes) -> Any:
@@ -125,24 +114,24 @@ def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
     return f"the line is not JSON: {error.msg} at character {error.pos}"
 
 
-def _record_of(row: Any, formats: tuple[Format, ...]) -> Record:
-    if not isinstance(row, dict):
+def _records_of(row: Any, formats: tuple[Format, ...]) -> list[Record | Reject]:
+    if not isinstance(row, dict | list):
         raise MalformedError(f"the line is a JSON {type(row).__name__}, expected one object a line")
-    found = _claiming(row, formats)
+    found = claiming(row, formats)
     if found is None:
         raise MalformedError(_unknown_shape(row, formats))
     cleaned = _cleaned(row)
-    record = found.parse(cleaned)
+    records = list(found.records(cleaned))
     if cleaned is not row:
-        record.attributes["issues"] = sorted({*record.attributes.get("issues", ()), Issue.NUL_REPLACED})
-    return record
+        for record in records:
+            if isinstance(record, Record):
+                add_issue(record, Issue.NUL_REPLACED)
+    return records
 
 
-def _claiming(row: dict[str, Any], formats: tuple[Format, ...]) -> Format | None:
-    return next((known for known in formats if known.matches(row)), None)
-
-
-def _unknown_shape(row: dict[str, Any], formats: tuple[Format, ...]) -> str:
+def _unknown_shape(row: Any, formats: tuple[Format, ...]) -> str:
+    if isinstance(row, list):
+        return "the line is a JSON list, expected one object a line"
     keys = ", ".join(sorted(key[:40] for key in row)[:12]) or "none"
     expected = "; or ".join(f"{known.expected} ({known.name})" for known in formats)
     return f"unknown shape: keys {keys}; expected {expected}"

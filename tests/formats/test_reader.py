@@ -237,7 +237,7 @@ def test_its_command_prints_spans_and_a_summary(tmp_path: Path) -> None:
     )
     span = json.loads(ran.stdout)
     assert (span["kind"], span["started_at"]) == ("llm", "2024-11-18T09:03:13Z")
-    assert list(span["usage"]) == ["input", "output", "cached_input", "reasoning"]
+    assert list(span["usage"]) == ["input", "output", "cached_input", "cache_write", "reasoning"]
     complaint, summary = ran.stderr.splitlines()
     assert complaint.startswith(f"{file}:2: the line is not JSON")
     assert json.loads(summary) == {"read": 2, "spans": 1, "calls": 1, "rejected": 1}

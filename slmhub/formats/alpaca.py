@@ -1,0 +1,19 @@
+"""Alpaca rows: instruction, input, output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from slmhub.formats.records import Record, Reject
+
+NAME = "alpaca"
+EXPECTED = "instruction and output"
+
+
+def matches(row: Any) -> bool:
+    return False
+
+
+def records(row: Any) -> Iterator[Record | Reject]:
+    yield from ()
