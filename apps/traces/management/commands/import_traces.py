@@ -81,7 +81,7 @@ def _check(files: list[Path], format: str) -> None:
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        formats.reader.formats_named(format)
+        formats.registry.formats_named(format)
     except formats.UnknownFormatError as error:
         raise CommandError(str(error)) from error
 
