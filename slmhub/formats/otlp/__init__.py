@@ -1,0 +1,1 @@
+"""OTLP exports, and the conventions that say what their attributes mean."""
