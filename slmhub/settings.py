@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "apps.events",
     "apps.team",
     "apps.jobs",
+    "apps.prices",
     "apps.contents",
     "apps.privacy",
     "apps.traces",

@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("apps.team.urls")),
     path("", include("apps.events.urls")),
     path("", include("apps.jobs.urls")),
+    path("", include("apps.prices.urls")),
     path("", include("apps.privacy.urls")),
     path(AGENT + "traces/", include("apps.traces.urls")),
     path(AGENT + "tasks/", include("apps.discovery.urls")),

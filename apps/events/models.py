@@ -53,6 +53,8 @@ class EventType(models.TextChoices):
     ROLLOUT_REJECTED = "rollout.rejected", "Rollout rejected"
     ROLLOUT_WITHDRAWN = "rollout.withdrawn", "Rollout request withdrawn"
     ROLLOUT_ROLLED_BACK = "rollout.rolled_back", "Rollout rolled back"
+    PRICE_SET = "price.set", "Price set"
+    PRICE_REMOVED = "price.removed", "Price removed"
     TEACHER_CHANGED = "teacher.changed", "Teacher changed"
 
 

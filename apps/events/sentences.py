@@ -54,6 +54,7 @@ LISTS: dict[str, tuple[str, bool]] = {
     "teacher": ("registry:list", True),
     "agent": ("insights:home", True),
     "member": ("team:people", False),
+    "price": ("prices:list", False),
 }
 
 VERBS: dict[str, str] = {
@@ -96,6 +97,8 @@ VERBS: dict[str, str] = {
     EventType.ROLLOUT_REJECTED: "rejected the rollout of",
     EventType.ROLLOUT_WITHDRAWN: "withdrew the request to roll out",
     EventType.ROLLOUT_ROLLED_BACK: "rolled back",
+    EventType.PRICE_SET: "set the price of",
+    EventType.PRICE_REMOVED: "removed the price of",
     EventType.TEACHER_CHANGED: "changed the teacher to",
 }
 BAD = {

@@ -1,0 +1,73 @@
+"""Setting and removing a workspace's own prices; what calls cost by them is computed anew in a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from apps.accounts.models import User, Workspace
+from apps.core.errors import ConflictError
+from apps.events.models import EventType
+from apps.events.services import publish
+from apps.jobs.models import Job
+from apps.jobs.services import enqueue
+from apps.prices.models import Price
+
+
+class OverlappingPriceError(ConflictError):
+    """Two prices of one model hold on the same day."""
+
+
+@transaction.atomic
+def set_price(*, workspace: Workspace, actor: User, **values: Any) -> Price:
+    """A new price of the workspace's own. Raises OverlappingPriceError."""
+    price = Price(workspace=workspace, made_by=actor, **values)
+    _refuse_overlap(price)
+    price.save()
+    publish(workspace=workspace, type=EventType.PRICE_SET, actor=actor, data=_facts(price))
+    return price
+
+
+@transaction.atomic
+def remove_price(*, price: Price, actor: User) -> None:
+    """The shipped price holds again."""
+    data = _facts(price)
+    price.delete()
+    publish(workspace=price.workspace, type=EventType.PRICE_REMOVED, actor=actor, data=data)
+
+
+def recompute(*, workspace: Workspace, actor: User) -> Job:
+    """Computes the costs of all calls anew, except those that their emitter gave."""
+    return enqueue(
+        workspace=workspace,
+        title="Compute costs anew",
+        entry="apps.traces.jobs.recompute_costs",
+        arguments={"workspace_id": workspace.pk},
+        actor=actor,
+        url=f"/w/{workspace.slug}/settings/prices/",
+    )
+
+
+def _facts(price: Price) -> dict[str, Any]:
+    return {"name": price.model, "provider": price.provider, "input": price.input, "output": price.output}
+
+
+def _refuse_overlap(price: Price) -> None:
+    others = Price.objects.filter(
+        workspace=price.workspace, provider=price.provider, model__iexact=price.model
+    )
+    for other in others:
+        if _meet(price, other):
+            raise OverlappingPriceError(
+                f"{other.model} has a price of yours on the same days.",
+                hint="End it, or remove it, before a new one begins.",
+            )
+
+
+def _meet(one: Price, other: Price) -> bool:
+    return _begins_before_end(one, other) and _begins_before_end(other, one)
+
+
+def _begins_before_end(one: Price, other: Price) -> bool:
+    return one.valid_from is None or other.valid_until is None or one.valid_from < other.valid_until
