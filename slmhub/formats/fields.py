@@ -47,7 +47,11 @@ def texts_of(value: Any) -> list[str]:
 def first_text(places: Iterable[dict[str, Any]], keys: Iterable[str]) -> str | None:
     """The first usable string under one of the keys, the nearest place first."""
     wanted = tuple(keys)
-    return next((text for place in places for key in wanted if (text := text_of(place.get(key)))), None)
+    for place in places:
+        for key in wanted:
+            if key in place and (text := text_of(place[key])):
+                return text
+    return None
 
 
 def number_of(value: Any) -> float | None:

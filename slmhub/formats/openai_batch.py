@@ -1,19 +1,124 @@
-"""OpenAI batch files: the input line and the output line of one `custom_id` make one call."""
+"""Batch files of OpenAI and Anthropic: the input line and the output line of one `custom_id` make one call.
+
+Each line is a part of its span; the trace is the delivery, which the reader knows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from slmhub.formats.records import Record, Reject
+from slmhub.formats.envelope import Call, record_of
+from slmhub.formats.exchanges import Exchange, exchange_of
+from slmhub.formats.fields import object_of, text_of
+from slmhub.formats.other_requests import call_of_other, is_embedding
+from slmhub.formats.providers import Answered, Asked, Provider, answer_of, anthropic, ask_of
+from slmhub.formats.providers.loose import Json, as_text, error_in, object_in
+from slmhub.formats.records import Issue, MalformedError, Record, Reject
 
 NAME = "openai_batch"
 EXPECTED = "custom_id with body or response"
 
+# An answer is later than its question, whatever else is unknown: its model stands.
+_AFTER_QUESTION = datetime(2000, 1, 1, tzinfo=UTC)
+_LINE_KEYS = frozenset({"custom_id", "method", "url", "body", "response", "result", "params", "error", "id"})
+
 
 def matches(row: Any) -> bool:
-    return False
+    return (
+        isinstance(row, dict)
+        and "custom_id" in row
+        and any(isinstance(row.get(key), dict) for key in ("body", "params", "response", "result", "error"))
+    )
 
 
-def records(row: Any) -> Iterator[Record | Reject]:
-    yield from ()
+def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
+    yield parse(row)
+
+
+def parse(row: dict[str, Any]) -> Record:
+    """The part of a call that one line holds. Raises MalformedError."""
+    custom_id = text_of(row["custom_id"])
+    if not custom_id:
+        raise MalformedError("custom_id must be a text that is not empty")
+    issues: set[Issue] = set()
+    call = _question(row, issues) if "body" in row or "params" in row else _answer(row, issues)
+    rest = {key: value for key, value in row.items() if key not in _LINE_KEYS}
+    record = record_of({**rest, "span_id": custom_id, "trace_id": custom_id}, call, issues)
+    record.trace_id, record.partial = "", True
+    if call.answered.output or call.answered.error:
+        record.revised_at = record.started_at or _AFTER_QUESTION
+    record.attributes["custom_id"] = custom_id
+    if "result" not in row and (batch_request := text_of(row.get("id"))):
+        record.attributes["batch_request_id"] = batch_request
+    return record
+
+
+def _question(row: Json, issues: set[Issue]) -> Call:
+    """OpenAI's `{method, url, body}`, Anthropic's `{params}`."""
+    if "params" in row:
+        body = object_of(row["params"], "params")
+        return Call(
+            format=NAME,
+            asked=anthropic.asked(body, issues),
+            answered=Answered(),
+            spoken=anthropic.PROVIDER,
+        )
+    request = {"uri": row.get("url"), "method": row.get("method"), "body": object_of(row["body"], "body")}
+    exchange = exchange_of({"request": request})
+    speaker = exchange.hinted or ask_of(exchange.request)
+    if speaker is None or is_embedding(exchange):
+        return _other(exchange)
+    return Call(
+        format=NAME,
+        asked=speaker.asked(exchange.request, issues),
+        answered=Answered(),
+        spoken=speaker.PROVIDER,
+    )
+
+
+def _answer(row: Json, issues: set[Issue]) -> Call:
+    if isinstance(row.get("result"), dict):
+        return _anthropics(row["result"], issues)
+    exchange = _answered_exchange(row)
+    failure = error_in(row) or exchange.failure()
+    body = object_in(exchange.response)
+    speaker = answer_of(body)
+    if speaker is None and not failure and not body:
+        raise MalformedError("the line has neither a response nor an error")
+    if is_embedding(exchange):
+        return _other(exchange)
+    answered = _answered(speaker, body, issues)
+    answered.error = answered.error or error_in(body) or failure
+    return Call(format=NAME, asked=Asked(), answered=answered, spoken=speaker.PROVIDER if speaker else None)
+
+
+def _answered_exchange(row: Json) -> Exchange:
+    response = object_of(row.get("response"), "response")
+    status = {"status": response["status_code"]} if "status_code" in response else {}
+    return exchange_of({"response": {"headers": {}, **status, "body": response.get("body")}})
+
+
+def _answered(speaker: Provider | None, body: Json, issues: set[Issue]) -> Answered:
+    if speaker is not None:
+        return speaker.answered(body, issues)
+    return Answered(attributes={"response": body} if body and "error" not in body else {})
+
+
+def _anthropics(result: Json, issues: set[Issue]) -> Call:
+    """`succeeded` with a message; `errored` with an error; `canceled` and `expired` with nothing."""
+    kind = text_of(result.get("type"))
+    message = result.get("message")
+    answered = anthropic.answered(message, issues) if isinstance(message, dict) else Answered()
+    if kind != "succeeded":
+        nested = object_in(result.get("error"))
+        answered.error = error_in(nested) or error_in(result) or as_text(kind or "no result")
+        answered.finish_reason = "error"
+    return Call(format=NAME, asked=Asked(), answered=answered, spoken=anthropic.PROVIDER)
+
+
+def _other(exchange: Exchange) -> Call:
+    call = call_of_other(exchange)
+    call.format = NAME
+    return call

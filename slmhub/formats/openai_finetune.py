@@ -7,7 +7,7 @@ from typing import Any
 
 from slmhub.formats.chat_shapes import messages_of, tools_of
 from slmhub.formats.fields import content_id, first_text, object_of, outcome_of, texts_of
-from slmhub.formats.records import Issue, MalformedError, Record, Reject, SpanKind
+from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind
 
 NAME = "openai_finetune"
 EXPECTED = "messages that end with the assistant's"
@@ -27,7 +27,8 @@ def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
 def parse(row: dict[str, Any]) -> Record:
     """One example as a call. Raises MalformedError when it is no conversation with an answer."""
     issues: set[Issue] = set()
-    messages = messages_of(row["messages"], issues)
+    weighted = messages_of(row["messages"], issues)
+    messages = [{key: value for key, value in message.items() if key != "weight"} for message in weighted]
     if not messages or messages[-1]["role"] != _ASSISTANT:
         raise MalformedError("the last message is not the assistant's, so there is no answer to learn")
     metadata = object_of(row.get("metadata"), "metadata")
@@ -45,11 +46,18 @@ def parse(row: dict[str, Any]) -> Record:
         tools=tools_of(row),
         output=messages[-1],
         tags=texts_of(row.get("tags")),
-        attributes=_attributes_of(metadata, issues),
+        attributes=_attributes_of(metadata, weighted, issues),
         format=NAME,
     )
 
 
-def _attributes_of(metadata: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
-    attributes = {"metadata": metadata, "outcome": outcome_of(metadata), "issues": sorted(issues)}
+def _attributes_of(metadata: dict[str, Any], weighted: list[Message], issues: set[Issue]) -> dict[str, Any]:
+    weights = [message.get("weight") for message in weighted]
+    attributes = {
+        "metadata": metadata,
+        "outcome": outcome_of(metadata),
+        # Of each message, the answer last: 0 is not to be learnt.
+        "weights": weights if any(weight is not None for weight in weights) else None,
+        "issues": sorted(issues),
+    }
     return {key: value for key, value in attributes.items() if value}

@@ -54,8 +54,11 @@ def arguments_of(arguments: Any, issues: set[Issue]) -> str:
     if not isinstance(arguments, str):
         return orjson.dumps(arguments).decode()
     try:
-        orjson.loads(arguments)
+        # JSON written into JSON text once too often is a string again.
+        twice = isinstance(orjson.loads(arguments), str)
     except orjson.JSONDecodeError:
+        twice = True
+    if twice:
         issues.add(Issue.ARGUMENTS_NOT_JSON)
     return arguments
 

@@ -6,26 +6,35 @@ from typing import Any
 
 import orjson
 
-_CARRIED = ("id", "model", "created", "system_fingerprint")
-_TEXTS = ("content", "refusal", "reasoning_content")
+_CARRIED = ("id", "model", "created", "system_fingerprint", "service_tier", "error")
+_TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 
 
 def fold(stream: bytes) -> dict[str, Any]:
     """The chat completion that the chunks of `stream` add up to; what is no chunk is passed over."""
+    return fold_chunks(_chunks(stream))
+
+
+def fold_chunks(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same for chunks that are decoded already."""
     response: dict[str, Any] = {}
-    message: dict[str, Any] = {"role": "assistant", "content": None}
+    texts: dict[str, list[str]] = {}
     calls: dict[int, dict[str, Any]] = {}
     finish_reason: str | None = None
-    for chunk in _chunks(stream):
+    for chunk in chunks:
         response.update({key: chunk[key] for key in _CARRIED if key in chunk})
-        if isinstance(chunk.get("usage"), dict):
-            response["usage"] = chunk["usage"]
+        # Groq counts under a key of its own.
+        usage = chunk.get("usage") or _object(chunk.get("x_groq")).get("usage")
+        if isinstance(usage, dict):
+            response["usage"] = usage
         for choice in _objects(chunk.get("choices")):
             if choice.get("index", 0) == 0:
-                _add_delta(message, calls, _object(choice.get("delta")))
+                _add_delta(texts, calls, _object(choice.get("delta")))
                 finish_reason = choice.get("finish_reason") or finish_reason
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    message.update({key: "".join(pieces) for key, pieces in texts.items()})
     if calls:
-        message["tool_calls"] = list(calls.values())
+        message["tool_calls"] = [_whole_call(call) for call in calls.values()]
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
     return {"object": "chat.completion", **response, "choices": [choice]}
 
@@ -51,18 +60,14 @@ def _chunks(stream: bytes) -> list[dict[str, Any]]:
     return chunks
 
 
-def _add_delta(message: dict[str, Any], calls: dict[int, dict[str, Any]], delta: dict[str, Any]) -> None:
+def _add_delta(texts: dict[str, list[str]], calls: dict[int, dict[str, Any]], delta: dict[str, Any]) -> None:
     for key in _TEXTS:
         if isinstance(delta.get(key), str):
-            message[key] = (message.get(key) or "") + delta[key]
+            texts.setdefault(key, []).append(delta[key])
     for part in _objects(delta.get("tool_calls")):
         index = part.get("index", 0)
         if isinstance(index, int):
-            _add_part(calls.setdefault(index, _empty_call()), part)
-
-
-def _empty_call() -> dict[str, Any]:
-    return {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+            _add_part(calls.setdefault(index, {"id": "", "name": [], "arguments": []}), part)
 
 
 def _add_part(call: dict[str, Any], part: dict[str, Any]) -> None:
@@ -71,7 +76,12 @@ def _add_part(call: dict[str, Any], part: dict[str, Any]) -> None:
     given = _object(part.get("function"))
     for key in ("name", "arguments"):
         if isinstance(given.get(key), str):
-            call["function"][key] += given[key]
+            call[key].append(given[key])
+
+
+def _whole_call(call: dict[str, Any]) -> dict[str, Any]:
+    function = {key: "".join(call[key]) for key in ("name", "arguments")}
+    return {"id": call["id"], "type": "function", "function": function}
 
 
 def unfold(response: dict[str, Any], *, with_usage: bool = False) -> list[bytes]:

@@ -1,0 +1,229 @@
+"""Requests and answers as other emitters log them: a provider's body, chat messages, or bare text.
+
+Nothing here raises: what is not understood becomes the text of one message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slmhub.formats import chat_shapes, langchain_messages
+from slmhub.formats.fields import text_of, tokens_of
+from slmhub.formats.otlp import genai_parts
+from slmhub.formats.parts import assistant, text_part
+from slmhub.formats.providers import answer_of, anthropic, ask_of, events_of, gemini, is_stream, stream_of
+from slmhub.formats.providers.gemini_parts import messages_of as gemini_messages
+from slmhub.formats.providers.loose import Json, as_text, decoded, either, object_in, objects_in
+from slmhub.formats.providers.names import finish_of
+from slmhub.formats.providers.shapes import Answered, Asked
+from slmhub.formats.records import Issue, MalformedError, Message, Usage
+
+_TEXT_KEYS = ("input", "prompt", "query", "question", "text", "content", "human_input")
+_ANSWER_KEYS = ("output", "response", "text", "content", "answer", "result", "completion")
+_MESSAGE_KEYS = ("messages", "input_messages", "output_messages", "chat_history")
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+def json_or_text(value: Any) -> Any:
+    """A string that is a JSON object or list decoded, any other value as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    found = decoded(value)
+    return value if found is None else found
+
+
+def asked_from(value: Any, issues: set[Issue]) -> Asked:
+    """A request body of any provider, `{messages}`, messages of any known kind, or a prompt."""
+    given = json_or_text(value)
+    if given in _EMPTY:
+        return Asked()
+    return _first(given, (_asked_by_provider, _asked_in_messages, _asked_in_text), issues) or Asked(
+        messages=[{"role": "user", "content": as_text(given)}]
+    )
+
+
+def answered_from(value: Any, issues: set[Issue]) -> Answered:
+    """A response body of any provider, a message, the last assistant message of a list, or text."""
+    given = json_or_text(value)
+    if given in _EMPTY:
+        return Answered()
+    readers = (_answered_by_provider, _answered_in_generations, _answered_in_messages, _answered_in_text)
+    return _first(given, readers, issues) or Answered(output=assistant([text_part(as_text(given))]))
+
+
+def _first(given: Any, readers: tuple[Callable[[Any, set[Issue]], Any], ...], issues: set[Issue]) -> Any:
+    for read in readers:
+        noted: set[Issue] = set()
+        try:
+            found = read(given, noted)
+        except MalformedError:
+            continue
+        if found is not None:
+            issues |= noted
+            return found
+    return None
+
+
+def _asked_by_provider(given: Any, issues: set[Issue]) -> Asked | None:
+    provider = ask_of(given)
+    if provider is None or _is_foreign(given.get("messages")):
+        return None
+    return provider.asked(given, issues)
+
+
+def _is_foreign(messages: Any) -> bool:
+    """Messages of a client library under a provider's key."""
+    return isinstance(messages, list) and any(
+        isinstance(message, list)
+        or genai_parts.is_parts_message(message)
+        or ("role" not in object_in(message) and langchain_messages.is_message(message))
+        for message in messages
+    )
+
+
+def _asked_in_messages(given: Any, issues: set[Issue]) -> Asked | None:
+    if isinstance(given, dict):
+        found = next((given[key] for key in _MESSAGE_KEYS if isinstance(given.get(key), list)), None)
+        whole = given if found is None else found
+        messages = _messages_of(whole, issues)
+        if messages is None:
+            return None
+        rest = {} if found is None else {key: item for key, item in given.items() if key not in _MESSAGE_KEYS}
+        tools = objects_in(rest.pop("tools", None))
+        return Asked(messages=messages, tools=tools, model=text_of(rest.pop("model", None)), parameters=rest)
+    messages = _messages_of(given, issues)
+    return None if messages is None else Asked(messages=messages)
+
+
+def _asked_in_text(given: Any, issues: set[Issue]) -> Asked | None:
+    """One text under a usual key, or a list of texts."""
+    if isinstance(given, dict) and len(given) == 1:
+        key, text = next(iter(given.items()))
+        if key in _TEXT_KEYS and isinstance(text, str):
+            return Asked(messages=[{"role": "user", "content": text}])
+        if key in _TEXT_KEYS and isinstance(text, list | dict):
+            messages = _messages_of(text, issues)
+            return None if messages is None else Asked(messages=messages)
+    if isinstance(given, list) and all(isinstance(text, str) for text in given):
+        return Asked(messages=[{"role": "user", "content": text} for text in given])
+    return None
+
+
+def _messages_of(value: Any, issues: set[Issue]) -> list[Message] | None:
+    """The messages of a list, a list of one list, or a single message; None for those of no known kind."""
+    if isinstance(value, dict):
+        message = _message_of(value, issues)
+        return None if message is None else [message]
+    if not isinstance(value, list) or not value:
+        return None
+    if len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
+    if objects_in(value) != value or not value:
+        return None
+    if anthropic.is_request({"messages": value}):
+        return anthropic.messages_of(value, issues)
+    if gemini.is_request({"contents": value}) and not any(
+        genai_parts.is_parts_message(item) for item in value
+    ):
+        return gemini_messages(value, issues)
+    messages = [_message_of(item, issues) for item in value]
+    found = [message for message in messages if message is not None]
+    return found if len(found) == len(messages) else None
+
+
+def _message_of(value: Json, issues: set[Issue]) -> Message | None:
+    if genai_parts.is_parts_message(value):
+        return genai_parts.message_of(value, issues)
+    if langchain_messages.is_message(value):
+        return langchain_messages.message_of(value, issues)
+    if text_of(value.get("role")) in _ROLES and (
+        "content" in value or "tool_calls" in value or "function_call" in value
+    ):
+        return chat_shapes.message_of(value, issues, "message")
+    return None
+
+
+def _answered_by_provider(given: Any, issues: set[Issue]) -> Answered | None:
+    if isinstance(given, str) and is_stream(given):
+        events = events_of(given.encode(errors="replace"))
+        provider = stream_of(events)
+        return provider.answered(provider.fold_events(events), issues) if provider else None
+    if isinstance(given, list) and any(gemini.is_response(item) for item in objects_in(given)):
+        return gemini.answered(gemini.fold_events(objects_in(given)), issues)
+    provider = answer_of(given)
+    if provider is None:
+        return None
+    answered = provider.answered(given, issues)
+    return answered if answered.output or answered.error else None
+
+
+def _answered_in_generations(given: Any, issues: set[Issue]) -> Answered | None:
+    """LangChain: `generations` of each prompt, each with its candidates."""
+    if not isinstance(given, dict) or not isinstance(given.get("generations"), list):
+        return None
+    generations = given["generations"]
+    while isinstance(generations, list) and generations and isinstance(generations[0], list):
+        generations = generations[0]
+    if not objects_in(generations):
+        return None
+    if len(generations) > 1:
+        issues.add(Issue.SEVERAL_CHOICES)
+    generation = objects_in(generations)[0]
+    message = generation.get("message")
+    output = _message_of(message, issues) if isinstance(message, dict) else None
+    if output is None:
+        output = assistant([text_part(as_text(generation.get("text") or ""))])
+    info, overall = object_in(generation.get("generation_info")), object_in(given.get("llm_output"))
+    reported = object_in(object_in(object_in(message).get("kwargs") or message).get("response_metadata"))
+    finish = text_of(either({**reported, **info}, "finish_reason", "stop_reason", "done_reason"))
+    return Answered(
+        output=output,
+        usage=_langchain_usage(object_in(message), overall),
+        finish_reason=finish_of(finish),
+        finish_reason_given=finish if finish_of(finish) != finish else None,
+        model=text_of(either({**overall, **reported}, "model_name", "model")),
+    )
+
+
+def _langchain_usage(message: Json, overall: Json) -> Usage:
+    fields = object_in(message.get("kwargs")) or object_in(message.get("data")) or message
+    counted = object_in(fields.get("usage_metadata"))
+    given, made = (
+        object_in(counted.get("input_token_details")),
+        object_in(counted.get("output_token_details")),
+    )
+    total = object_in(overall.get("token_usage"))
+    return Usage(
+        input=tokens_of(either({**total, **counted}, "input_tokens", "prompt_tokens")),
+        output=tokens_of(either({**total, **counted}, "output_tokens", "completion_tokens")),
+        cached_input=tokens_of(given.get("cache_read")),
+        cache_write=tokens_of(given.get("cache_creation")),
+        reasoning=tokens_of(made.get("reasoning")),
+    )
+
+
+def _answered_in_messages(given: Any, issues: set[Issue]) -> Answered | None:
+    held = given
+    if isinstance(given, dict):
+        held = next((given[key] for key in _MESSAGE_KEYS if isinstance(given.get(key), list)), given)
+    messages = _messages_of(held, issues)
+    if not messages:
+        return None
+    spoken = [message for message in messages if message.get("role") == "assistant"]
+    last = held[-1] if isinstance(held, list) and held else held
+    finish = text_of(object_in(last).get("finish_reason"))
+    return Answered(output=(spoken or messages)[-1], finish_reason=finish_of(finish))
+
+
+def _answered_in_text(given: Any, issues: set[Issue]) -> Answered | None:
+    """One text under a usual key."""
+    if not isinstance(given, dict) or len(given) != 1:
+        return None
+    key, text = next(iter(given.items()))
+    if key not in _ANSWER_KEYS:
+        return None
+    if isinstance(text, str):
+        return Answered(output=assistant([text_part(text)]))
+    return _answered_in_messages(text, issues)
