@@ -1,19 +1,50 @@
-"""Requests as a collector captured them: path, headers and body."""
+"""Requests as a collector or proxy captured them: path, headers and a body of JSON."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from slmhub.formats.records import Record, Reject
+import orjson
+
+from slmhub.formats import langfuse_ingestion, langsmith_runs, otlp_json
+from slmhub.formats.records import MalformedError, Record, Reject
 
 NAME = "captures"
-EXPECTED = "path, headers and otlp_json or json of a captured request"
+EXPECTED = "path and otlp_json, json or body of a captured request"
+
+_BODIES = ("otlp_json", "json", "body")
+_READERS = (otlp_json, langfuse_ingestion, langsmith_runs)
+# LangSmith's SDK posts one run to /runs and patches it under /runs/<id>.
+_ONE_RUN = re.compile(r"/runs(?:/(?P<id>[0-9a-fA-F-]{32,36}))?/?(?:\?.*)?$")
 
 
 def matches(row: Any) -> bool:
-    return False
+    return isinstance(row, dict) and isinstance(row.get("path"), str) and any(key in row for key in _BODIES)
 
 
-def records(row: Any) -> Iterator[Record | Reject]:
-    yield from ()
+def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
+    """Raises MalformedError when the body is of no request that this product takes."""
+    body = _body_of(row)
+    one_run = _ONE_RUN.search(row["path"])
+    if one_run and isinstance(body, dict) and "post" not in body and "patch" not in body:
+        body = _batch_of(body, one_run["id"])
+    reader = next((reader for reader in _READERS if reader.matches(body)), None)
+    if reader is None:
+        raise MalformedError(f"the body sent to {row['path'][:100]} is no export of spans that is known here")
+    yield from reader.records(body)
+
+
+def _body_of(row: dict[str, Any]) -> Any:
+    body = next(row[key] for key in _BODIES if key in row)
+    if not isinstance(body, str):
+        return body
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedError(f"the captured body is not JSON: {error.msg}") from error
+
+
+def _batch_of(run: dict[str, Any], run_id: str | None) -> dict[str, Any]:
+    return {"patch": [{"id": run_id, **run}]} if run_id else {"post": [run]}

@@ -21,6 +21,10 @@ _FILLED = (
     "ttft_ms", "provider", "model", "tools", "output", "cost", "finish_reason", "error", "emitter",
 )  # fmt: skip
 
+_CALLS = (SpanKind.LLM, SpanKind.EMBEDDING)
+# Attributes that arrive entry by entry.
+_UNITED = ("metadata", "scores")
+
 Key = tuple[str, str]
 Value = TypeVar("Value")
 
@@ -38,19 +42,24 @@ def merged(held: Record, part: Record) -> Record:
     whole.usage = _usage(held.usage, part.usage, wins)
     whole.messages, whole.message_times = _messages(held, part, wins)
     whole.parameters = united(held.parameters, part.parameters, wins)
-    whole.attributes = _attributes(held.attributes, part.attributes, wins)
-    whole.tags = list(dict.fromkeys([*held.tags, *part.tags]))
+    whole.attributes = _attributes(held, part, wins)
+    whole.tags = _tags(held.tags, part.tags)
     whole.dropped = max(held.dropped, part.dropped)
     whole.partial = held.partial and part.partial
     whole.revised_at = max((at for at in (held.revised_at, part.revised_at) if at), default=None)
+    times = (whole.started_at, whole.ended_at)
+    if part.latency_ms is None and all(times) and times != (held.started_at, held.ended_at):
+        whole.latency_ms = None
     return _timed(whole)
 
 
 def outranks(held: Record, part: Record) -> bool:
     """Whether the values of `part` replace differing ones of `held`."""
+    if held.revised_at and part.revised_at and held.revised_at != part.revised_at:
+        return part.revised_at > held.revised_at
     if held.partial != part.partial:
         return held.partial
-    return part.revised_at is not None and (held.revised_at is None or part.revised_at > held.revised_at)
+    return part.revised_at is not None and held.revised_at is None
 
 
 def chosen(held: Value, given: Value, wins: bool) -> Value:
@@ -79,33 +88,66 @@ def joined(records: Iterable[Record | Reject], *, most: int = MOST_HELD) -> Iter
             yield item
             continue
         key = key_of(item)
-        held[key] = merged(held[key], item) if key in held else item
+        held[key] = merged(held[key], item) if key in held else _timed(item)
         if len(held) > most:
             yield held.pop(next(iter(held)))
     yield from held.values()
 
 
+def withdraw_usage(record: Record) -> None:
+    """Keeps what a span around model calls reports, but where nobody adds it to the usage of those calls."""
+    reported = {
+        name: count for name, count in msgspec.structs.asdict(record.usage).items() if count is not None
+    }
+    if reported:
+        record.attributes["usage_reported"] = reported
+    if record.cost is not None:
+        record.attributes["cost_reported"] = record.cost
+    record.usage, record.cost = Usage(), None
+
+
 def demote_wrappers(records: Iterable[Record]) -> None:
-    """Makes chains of the model spans that have a model span below them: only leaves are calls."""
+    """Makes chains of the model spans that have one of their kind below them: only leaves are calls.
+
+    Of spans that are each other's parents none is demoted.
+    """
     spans = {key_of(record): record for record in records}
-    for record in spans.values():
-        if record.kind is SpanKind.LLM:
-            _demote_above(record, spans)
+    calls = [record for record in spans.values() if record.kind in _CALLS]
+    kinds = {key_of(record): record.kind for record in calls}
+    above = {key_of(record): _above(record, spans) for record in calls}
+    for record in calls:
+        key = key_of(record)
+        for parent in above[key]:
+            if kinds.get(parent) is kinds[key] and key not in above[parent]:
+                _demote(spans[parent])
 
 
-def _demote_above(record: Record, spans: dict[Key, Record]) -> None:
-    seen: set[Key] = set()
+def _above(record: Record, spans: dict[Key, Record]) -> set[Key]:
+    """The keys of all spans above one, itself among them only where the parents run in a circle."""
+    above: set[Key] = set()
     parent = spans.get((record.trace_id, record.parent_id or ""))
-    while parent is not None and key_of(parent) not in seen:
-        seen.add(key_of(parent))
-        if parent.kind is SpanKind.LLM and parent is not record:
-            parent.kind = SpanKind.CHAIN
-            add_issue(parent, Issue.WRAPS_MODEL_CALL)
+    while parent is not None and key_of(parent) not in above:
+        above.add(key_of(parent))
         parent = spans.get((parent.trace_id, parent.parent_id or ""))
+    return above
+
+
+def _demote(record: Record) -> None:
+    if record.kind is not SpanKind.CHAIN:
+        record.kind = SpanKind.CHAIN
+        withdraw_usage(record)
+        add_issue(record, Issue.WRAPS_MODEL_CALL)
 
 
 def add_issue(record: Record, issue: Issue) -> None:
     record.attributes["issues"] = sorted({*record.attributes.get("issues", ()), issue.value})
+
+
+def holds_text(message: Message) -> bool:
+    """Whether a message says anything: some emitters send messages without their content."""
+    calls = message.get("tool_calls") or ()
+    asks = any(call.get("function", {}).get("arguments") not in (None, "", "{}") for call in calls)
+    return message.get("content") not in (None, "", []) or asks
 
 
 def _of(held: Record, part: Record, name: str, wins: bool) -> Any:
@@ -133,10 +175,45 @@ def _messages(held: Record, part: Record, wins: bool) -> tuple[list[Message], li
     return taken, part.message_times if taken is part.messages else held.message_times
 
 
-def _attributes(held: dict[str, Any], given: dict[str, Any], wins: bool) -> dict[str, Any]:
-    attributes = united(held, given, wins)
-    issues = sorted({*held.get("issues", ()), *given.get("issues", ())})
-    return {**attributes, "issues": issues} if issues else attributes
+def _tags(held: list[str], given: list[str]) -> list[str]:
+    if held == given or not given:
+        return held
+    return sorted({*held, *given}) if held else given
+
+
+def _attributes(held: Record, part: Record, wins: bool) -> dict[str, Any]:
+    attributes = united(held.attributes, part.attributes, wins)
+    for key in _UNITED:
+        if isinstance(held.attributes.get(key), dict) and isinstance(part.attributes.get(key), dict):
+            attributes[key] = united(held.attributes[key], part.attributes[key], wins)
+    if events := _events(held.attributes.get("events"), part.attributes.get("events")):
+        attributes["events"] = events
+    issues = {*held.attributes.get("issues", ()), *part.attributes.get("issues", ())}
+    if not _hides_content(held, part):
+        issues.discard(Issue.CONTENT_OFF.value)
+    attributes.pop("issues", None)
+    return {**attributes, "issues": sorted(issues)} if issues else attributes
+
+
+def _events(held: Any, given: Any) -> list[Any]:
+    if not isinstance(held, list) or not isinstance(given, list):
+        return []
+    return sorted([*held, *(event for event in given if event not in held)], key=_event_time)
+
+
+def _event_time(event: Any) -> tuple[int, str]:
+    time_ns = event.get("time_ns") if isinstance(event, dict) else 0
+    return (time_ns if isinstance(time_ns, int) else 0), repr(event)
+
+
+def _tells(record: Record) -> bool:
+    return any(holds_text(message) for message in (*record.messages, record.output or {}))
+
+
+def _hides_content(held: Record, part: Record) -> bool:
+    """A span that merely holds no content hides none, when its log events bring it."""
+    telling = [side for side in (held, part) if _tells(side)] or [held, part]
+    return any(Issue.CONTENT_OFF.value in side.attributes.get("issues", ()) for side in telling)
 
 
 def _timed(record: Record) -> Record:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import msgspec
 
-from slmhub.formats.records import Message, SpanKind, Usage
+from slmhub.formats.otlp.wire import SpanData
+from slmhub.formats.records import Issue, Message, SpanKind, Usage
 
 
 class Reading(msgspec.Struct, kw_only=True):
@@ -34,4 +36,14 @@ class Reading(msgspec.Struct, kw_only=True):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     response_id: str | None = None
     streamed: bool = False
+    # What no field holds, for `Record.attributes`: {"vectors": 3}.
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
     taken: set[str] = msgspec.field(default_factory=set)
+
+
+class Convention(NamedTuple):
+    """`claims` looks at the attributes present, never at the name of the scope."""
+
+    name: str
+    claims: Callable[[dict[str, Any]], bool]
+    read: Callable[[SpanData, set[Issue]], Reading]
