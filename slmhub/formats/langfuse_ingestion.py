@@ -1,19 +1,213 @@
-"""Langfuse's legacy ingestion: `{batch: [{id, timestamp, type, body}]}`."""
+"""Langfuse's legacy ingestion, POST /api/public/ingestion: `{batch: [{id, timestamp, type, body}]}`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, NamedTuple
 
-from slmhub.formats.records import Record, Reject
+import msgspec
+
+from slmhub.formats.fields import content_id, instant_of, text_of
+from slmhub.formats.langfuse_observations import (
+    TraceFacts,
+    facts_of,
+    observation_record,
+    scores_of,
+    trace_record,
+)
+from slmhub.formats.providers.loose import as_text, object_in
+from slmhub.formats.records import MalformedError, Record, Reject, SpanKind
 
 NAME = "langfuse_ingestion"
 EXPECTED = "batch of events with type and body"
 
+Json = dict[str, Any]
+
+_EXCERPT = 200
+_TRACE, _SCORE, _LOG = "trace-create", "score-create", "sdk-log"
+_NOUNS = (
+    "span", "generation", "event", "observation", "agent", "tool", "chain", "retriever", "evaluator",
+    "embedding", "guardrail",
+)  # fmt: skip
+_UPDATES = frozenset(f"{noun}-update" for noun in _NOUNS)
+_OBSERVATIONS = _UPDATES | {f"{noun}-create" for noun in _NOUNS}
+_TYPES = _OBSERVATIONS | {_TRACE, _SCORE, _LOG}
+
+
+class Event(NamedTuple):
+    id: str
+    type: str
+    at: datetime
+    body: Json
+
 
 def matches(row: Any) -> bool:
-    return False
+    if not isinstance(row, dict) or not isinstance(row.get("batch"), list):
+        return False
+    events = row["batch"]
+    return not events or any(isinstance(event, dict) and "type" in event for event in events)
 
 
 def records(row: Any) -> Iterator[Record | Reject]:
-    yield from ()
+    """A record or a part for each event, in order; a bad event is rejected alone.
+
+    What a trace of the same batch says of session, user, environment and tags, its observations get too.
+    Raises MalformedError when `batch` is no list.
+    """
+    read = [_event_or_reason(event, index) for index, event in enumerate(_batch_of(row))]
+    events = [item for item in read if isinstance(item, Event)]
+    facts, starts = _facts_of(events), _starts_of(events)
+    emitter = _emitter_of(row)
+    for given, item in zip(_batch_of(row), read, strict=True):
+        if isinstance(item, str):
+            yield Reject(0, item, as_text(given)[:_EXCERPT])
+        elif item.type != _LOG:
+            record = _record_of(item, facts, starts)
+            record.emitter = record.emitter or emitter
+            yield record
+
+
+def answers(row: Any) -> tuple[list[Json], list[Json]]:
+    """Successes and errors for the 207 answer, one entry an event; refused is what `records` rejects.
+
+    Raises MalformedError when `batch` is no list.
+    """
+    successes: list[Json] = []
+    errors: list[Json] = []
+    for index, given in enumerate(_batch_of(row)):
+        item = _event_or_reason(given, index)
+        if isinstance(item, Event):
+            successes.append({"id": item.id, "status": HTTPStatus.CREATED.value})
+        else:
+            told = text_of(object_in(given).get("id")) or f"batch[{index}]"
+            status = HTTPStatus.BAD_REQUEST.value
+            errors.append({"id": told, "status": status, "message": "Invalid request data", "error": item})
+    return successes, errors
+
+
+def batch_of_scores(body: Any) -> Json:
+    """The list (or the one score) that newer SDKs post to /api/public/scores, as a batch for this module.
+
+    Raises MalformedError when it is neither.
+    """
+    scores = body if isinstance(body, list) else [body]
+    if not all(isinstance(score, dict) for score in scores):
+        raise MalformedError("the body must be a score or a list of scores")
+    return {"batch": [_event_of_score(score) for score in scores]}
+
+
+def _event_of_score(score: Json) -> Json:
+    at = score.get("timestamp") or datetime.now(UTC).isoformat()
+    return {
+        "id": text_of(score.get("id")) or content_id(score),
+        "type": _SCORE,
+        "timestamp": at,
+        "body": score,
+    }
+
+
+def _batch_of(row: Any) -> list[Any]:
+    batch = row.get("batch") if isinstance(row, dict) else None
+    if not isinstance(batch, list):
+        raise MalformedError("the body must be an object with a list `batch`")
+    return batch
+
+
+def _event_or_reason(given: Any, index: int) -> Event | str:
+    try:
+        return _event_of(given)
+    except MalformedError as error:
+        return f"batch[{index}]: {error}"
+
+
+def _event_of(given: Any) -> Event:
+    if not isinstance(given, dict):
+        raise MalformedError("an event must be an object")
+    id, kind = text_of(given.get("id")), given.get("type")
+    if id is None:
+        raise MalformedError("the event has no id")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise MalformedError(f"the type {str(kind)[:50]!r} is unknown")
+    at = instant_of(given.get("timestamp"), set())
+    if at is None:
+        raise MalformedError("the event has no usable timestamp")
+    body = given.get("body")
+    if not isinstance(body, dict):
+        raise MalformedError("the body must be an object")
+    _check_body(kind, body)
+    return Event(id, kind, at, body)
+
+
+def _check_body(kind: str, body: Json) -> None:
+    if kind in _UPDATES and text_of(body.get("id")) is None:
+        raise MalformedError(f"{kind} has no body.id: it updates nothing")
+    if kind == _SCORE and (text_of(body.get("name")) is None or text_of(body.get("traceId")) is None):
+        raise MalformedError("score-create needs body.name and body.traceId")
+
+
+def _facts_of(events: list[Event]) -> dict[str, TraceFacts]:
+    """By trace id; of several events for one trace the later value of each field."""
+    found: dict[str, TraceFacts] = {}
+    for event in events:
+        if event.type == _TRACE and (trace_id := text_of(event.body.get("id")) or event.id):
+            told = msgspec.structs.asdict(facts_of(event.body))
+            held = msgspec.structs.asdict(found.get(trace_id, TraceFacts()))
+            found[trace_id] = TraceFacts(**{name: told[name] or held[name] for name in told})
+    return found
+
+
+def _starts_of(events: list[Event]) -> dict[str, Any]:
+    """By observation: an update says when its first token came, the create when it began."""
+    return {
+        id: event.body["startTime"]
+        for event in events
+        if event.type in _OBSERVATIONS
+        and event.body.get("startTime")
+        and (id := text_of(event.body.get("id")))
+    }
+
+
+def _record_of(event: Event, facts: dict[str, TraceFacts], starts: dict[str, Any]) -> Record:
+    if event.type == _SCORE:
+        return _score_of(event)
+    id = text_of(event.body.get("id")) or event.id
+    body = {**event.body, "id": id, "startTime": event.body.get("startTime") or starts.get(id)}
+    is_trace = event.type == _TRACE
+    record = trace_record(body, format=NAME) if is_trace else _observation_of(event, body, facts)
+    record.revised_at = event.at
+    return record
+
+
+def _observation_of(event: Event, body: Json, facts: dict[str, TraceFacts]) -> Record:
+    noun = event.type.rpartition("-")[0]
+    given = text_of(body.get("type")) or ("" if noun == "observation" else noun)
+    told = facts.get(text_of(body.get("traceId")) or "", TraceFacts())
+    record = observation_record({**body, "type": given}, told, format=NAME)
+    record.partial = record.ended_at is None and noun != "event"
+    if event.type not in _UPDATES and record.parent_id is None and record.trace_id != record.span_id:
+        # The trace is the root in this protocol; an update that says no parent must not change it.
+        record.parent_id = record.trace_id
+    return record
+
+
+def _score_of(event: Event) -> Record:
+    body = event.body
+    trace_id = text_of(body.get("traceId")) or ""
+    return Record(
+        kind=SpanKind.OTHER,
+        name="",
+        trace_id=trace_id,
+        span_id=text_of(body.get("observationId")) or trace_id,
+        format=NAME,
+        attributes={"scores": scores_of([body])},
+        partial=True,
+        revised_at=event.at,
+    )
+
+
+def _emitter_of(row: Json) -> str:
+    metadata = object_in(row.get("metadata"))
+    told = (metadata.get("sdk_name") or metadata.get("sdk_integration"), metadata.get("sdk_version"))
+    return " ".join(text for value in told if (text := text_of(value)))

@@ -1,0 +1,250 @@
+"""What an observation of Langfuse was asked and what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from slmhub.formats import langchain_messages
+from slmhub.formats.fields import first_text, text_of
+from slmhub.formats.parts import assistant, text_part, tool_call, tool_result
+from slmhub.formats.payloads import answered_from, asked_from, json_or_text
+from slmhub.formats.platform_spans import texts_asked, tidied, tool_of, vectors_in
+from slmhub.formats.providers.loose import as_text, either, object_in, objects_in
+from slmhub.formats.providers.names import finish_of
+from slmhub.formats.providers.shapes import Answered, Asked
+from slmhub.formats.records import Issue, Message, SpanKind
+
+Json = dict[str, Any]
+
+_NOT_GIVEN: tuple[Any, ...] = (None, "", "null", [], {})
+_ASKED_KEYS = {"system", "tools", "functions", "model", "model_name", "messages", "instructions", "input"}
+# The openai-agents instrumentation writes the whole response object as the parameters of the call.
+_ANSWERED_KEYS = {
+    "id",
+    "object",
+    "created_at",
+    "completed_at",
+    "output",
+    "usage",
+    "status",
+    "error",
+    "metadata",
+}
+_NO_PARAMETERS = frozenset({"finishReason", "metadata", "incomplete_details", *_ASKED_KEYS, *_ANSWERED_KEYS})
+_ITEMS = frozenset(
+    {"function_call", "function_call_output", "reasoning", "item_reference", "custom_tool_call"}
+)
+_CALL_ID_KEYS = ("gen_ai.tool.call.id", "ai.toolCall.id", "tool_call.id", "tool.id")
+_TOOL_KEYS = ("gen_ai.tool.definitions", "ai.prompt.tools")
+
+
+def decoded(value: Any) -> Any:
+    """The export writes JSON into strings, a text sometimes as a JSON string."""
+    if not isinstance(value, str):
+        return value
+    if value == "null":
+        return None
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return json_or_text(value)
+
+
+def asked_of(kind: SpanKind, body: Json, hints: Json, issues: set[Issue]) -> Asked:
+    """`hints` are the attributes of the OTLP span that the observation was made of."""
+    given = decoded(body.get("input"))
+    if kind is SpanKind.TOOL:
+        return Asked(messages=_tool_messages(body, hints, issues))
+    if kind is SpanKind.EMBEDDING:
+        return Asked(messages=texts_asked(given))
+    given, appended = _without_tools(_as_request(_called_with(given)))
+    asked = Asked() if given in _NOT_GIVEN else asked_from(given, issues)
+    if kind is SpanKind.LLM:
+        _add_beside(asked, body, hints, appended, issues)
+    asked.messages = [tidied(message) for message in asked.messages]
+    return asked
+
+
+def answered_of(kind: SpanKind, body: Json, hints: Json, issues: set[Issue]) -> Answered:
+    given = decoded(body.get("output"))
+    if kind is SpanKind.TOOL:
+        return Answered(output=_tool_output(body, hints))
+    if kind is SpanKind.EMBEDDING:
+        return Answered(attributes={"vectors": vectors_in(given)} if given not in _NOT_GIVEN else {})
+    choice = given if isinstance(given, dict) and isinstance(given.get("message"), dict) else {}
+    if called := _vercel_message(given, issues):
+        answered = Answered(output=called)
+    else:
+        answered = Answered() if given in _NOT_GIVEN else answered_from(choice.get("message", given), issues)
+    answered.output = tidied(answered.output) if answered.output else None
+    if answered.finish_reason is None:
+        _add_finish(answered, first_text([choice], ("finish_reason",)) or _finish_beside(body, hints))
+    return answered
+
+
+def is_tool_result(body: Json) -> bool:
+    """LangChain's tools come as plain spans; the message that they answer says what they are."""
+    given = decoded(body.get("output"))
+    return (
+        isinstance(given, dict) and given.get("type") == "tool" and isinstance(given.get("tool_call_id"), str)
+    )
+
+
+def _called_with(given: Any) -> Any:
+    """`{args, kwargs}` of a decorated function: the request is one of the two."""
+    if not isinstance(given, dict) or not given.keys() <= {"args", "kwargs"}:
+        return given
+    args, kwargs = given.get("args"), object_in(given.get("kwargs"))
+    if isinstance(args, list) and len(args) == 1 and not kwargs:
+        return args[0]
+    return kwargs if kwargs and not args else given
+
+
+def _as_request(given: Any) -> Any:
+    """A list of what is no chat message: items of OpenAI's Responses, BeeAI's messages."""
+    if not isinstance(given, list):
+        return given
+    if any(object_in(item).get("type") in _ITEMS for item in given):
+        return {"input": given}
+    return [_with_content(item) for item in given]
+
+
+def _with_content(item: Any) -> Any:
+    """BeeAI's messages hold their text as `text`."""
+    if (
+        isinstance(item, dict)
+        and "role" in item
+        and "content" not in item
+        and isinstance(item.get("text"), str)
+    ):
+        return {**{key: value for key, value in item.items() if key != "text"}, "content": item["text"]}
+    return item
+
+
+def _vercel_message(given: Any, issues: set[Issue]) -> Message | None:
+    """Vercel's answers: `[{toolCallId, toolName, input}]`, or `{text, toolCalls}`."""
+    text = given.get("text") if isinstance(given, dict) else None
+    calls = given.get("toolCalls") if isinstance(given, dict) else given
+    found = objects_in(decoded(calls))
+    if not found or not all("toolCallId" in call and "toolName" in call for call in found):
+        return None
+    parts = [text_part(text)] if isinstance(text, str) and text else []
+    made = [
+        tool_call(call["toolCallId"], call["toolName"], either(call, "input", "args"), issues)
+        for call in found
+    ]
+    return assistant(parts, made)
+
+
+def _without_tools(given: Any) -> tuple[Any, list[Json]]:
+    """Langfuse's LangChain handler appends the tool definitions to the messages, with the role of a tool."""
+    if not isinstance(given, list):
+        return given, []
+    tools = [item["content"] for item in given if _is_definition(item)]
+    return ([item for item in given if not _is_definition(item)], tools) if tools else (given, [])
+
+
+def _is_definition(item: Any) -> bool:
+    if not isinstance(item, dict) or item.get("role") != "tool" or "tool_call_id" in item:
+        return False
+    content = item.get("content")
+    return isinstance(content, dict) and isinstance(content.get("function"), dict)
+
+
+def _add_beside(asked: Asked, body: Json, hints: Json, appended: list[Json], issues: set[Issue]) -> None:
+    response = object_in(decoded(body.get("output")))
+    given = object_in(decoded(body.get("modelParameters")))
+    asked.parameters = {
+        **asked.parameters,
+        **{
+            key: value
+            for key, value in given.items()
+            if value not in _NOT_GIVEN and key not in _NO_PARAMETERS
+        },
+    }
+    if not asked.tools:
+        found = appended or next((tools for tools in _tool_lists(body, given, hints, response) if tools), [])
+        asked.tools = [tool_of(tool) for tool in found]
+    if not any(message.get("role") in ("system", "developer") for message in asked.messages):
+        asked.messages = [*_instructions(hints, response, issues), *asked.messages]
+
+
+def _tool_lists(body: Json, parameters: Json, hints: Json, response: Json) -> Iterator[list[Json]]:
+    metadata = object_in(decoded(body.get("metadata")))
+    yield _tools_in(metadata.get("tools"))
+    yield _tools_in(parameters.get("tools") or parameters.get("functions"))
+    for key in _TOOL_KEYS:
+        yield _tools_in(hints.get(key))
+    yield [
+        object_in(decoded(value))
+        for key, value in hints.items()
+        if key.startswith("llm.tools.") and key.endswith(".json_schema")
+    ]
+    yield _tools_in(response.get("tools"))
+    stored = object_in(decoded(body.get("toolDefinitions")))
+    yield [{"name": name, **object_in(decoded(about))} for name, about in stored.items()]
+
+
+def _tools_in(value: Any) -> list[Json]:
+    given = decoded(value)
+    return objects_in([decoded(item) for item in given]) if isinstance(given, list) else []
+
+
+def _instructions(hints: Json, response: Json, issues: set[Issue]) -> list[Message]:
+    """The system prompt where it stands apart from the messages."""
+    apart = decoded(hints.get("gen_ai.system_instructions"))
+    if isinstance(apart, list) and apart:
+        return asked_from([{"role": "system", "parts": apart}], issues).messages
+    text = response.get("instructions") if response.get("object") == "response" else None
+    return [{"role": "system", "content": text}] if isinstance(text, str) and text else []
+
+
+def _finish_beside(body: Json, hints: Json) -> str | None:
+    given = decoded(hints.get("gen_ai.response.finish_reasons"))
+    if isinstance(given, list) and given:
+        return text_of(given[0])
+    beside = object_in(decoded(body.get("modelParameters")))
+    return first_text([hints], ("ai.response.finishReason",)) or first_text([beside], ("finishReason",))
+
+
+def _add_finish(answered: Answered, given: str | None) -> None:
+    answered.finish_reason = finish_of(given)
+    answered.finish_reason_given = given if given != answered.finish_reason else None
+
+
+def _tool_messages(body: Json, hints: Json, issues: set[Issue]) -> list[Message]:
+    given = body.get("input")
+    if given in _NOT_GIVEN:
+        return []
+    noted = object_in(decoded(body.get("metadata"))).get("inputs")
+    if isinstance(noted, dict) and isinstance(decoded(given), str):
+        # LangChain writes the input of a tool as Python does, and notes what it was.
+        given = noted
+    return [assistant([], [tool_call(_call_id(body, hints), tool_name(body, hints), given, issues)])]
+
+
+def _tool_output(body: Json, hints: Json) -> Message | None:
+    given = decoded(body.get("output"))
+    if given is None:
+        return None
+    if langchain_messages.is_message(given):
+        given = langchain_messages.fields_of(given).get("content")
+    elif isinstance(body.get("output"), str) and not isinstance(given, str):
+        given = body["output"]
+    return tool_result(_call_id(body, hints), given, tool_name(body, hints))
+
+
+def tool_name(body: Json, hints: Json) -> str:
+    return first_text([hints], ("gen_ai.tool.name", "ai.toolCall.name", "tool.name")) or as_text(
+        body.get("name") or ""
+    )
+
+
+def _call_id(body: Json, hints: Json) -> str | None:
+    message = object_in(decoded(body.get("output")))
+    return first_text([hints], _CALL_ID_KEYS) or first_text([message], ("tool_call_id",))
