@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from slmhub.formats.lines import Limits
-from slmhub.formats.reader import detect, parse_line, parse_row, parse_rows, read
+from slmhub.formats.containers import Limits
+from slmhub.formats.detection import detect
+from slmhub.formats.peek import Peek, peek
+from slmhub.formats.reader import parse_line, parse_row, parse_rows, read
 from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind, Usage
 from slmhub.formats.registry import AUTO, FORMATS, UnknownFormatError
 
@@ -14,6 +16,7 @@ __all__ = [
     "Limits",
     "MalformedError",
     "Message",
+    "Peek",
     "Record",
     "Reject",
     "SpanKind",
@@ -23,5 +26,6 @@ __all__ = [
     "parse_line",
     "parse_row",
     "parse_rows",
+    "peek",
     "read",
 ]

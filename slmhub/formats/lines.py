@@ -1,26 +1,14 @@
-"""Bounded lines of a byte stream that nobody vouches for, plain or gzip, in constant memory."""
+"""Bounded lines of a byte stream that nobody vouches for, in constant memory."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-MIB = 1024 * 1024
-CHUNK = 256 * 1024
-_GZIP = b"\x1f\x8b"
-_FOREIGN = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstandard", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+from slmhub.formats.containers import CHUNK, MIB, BrokenStreamError, Limits, members_of
 
-
-@dataclass(frozen=True)
-class Limits:
-    """`expansion`: unpacked to packed bytes at most, enforced beyond `expansion_floor` unpacked bytes."""
-
-    line_bytes: int = 16 * MIB
-    expansion: int = 250
-    expansion_floor: int = 64 * MIB
-    total_bytes: int = 64 * 1024 * MIB
+__all__ = ["CHUNK", "MIB", "BrokenStreamError", "Limits", "Line", "lines_in", "lines_of"]
 
 
 @dataclass(frozen=True)
@@ -30,17 +18,17 @@ class Line:
     too_long: bool = False
 
 
-class BrokenStreamError(ValueError):
-    """The stream cannot be read further; what came before it is good."""
-
-    line = 1
-
-
 def lines_of(stream: BinaryIO, limits: Limits) -> Iterator[Line]:
+    """Lines of all files of a plain or packed stream. Raises BrokenStreamError."""
+    for member in members_of(stream, limits):
+        yield from lines_in(member.blocks, limits)
+
+
+def lines_in(blocks: Iterator[bytes], limits: Limits) -> Iterator[Line]:
     """Numbered lines without their end. Raises BrokenStreamError, its `line` set to where reading stopped."""
     number, held, skipping = 1, bytearray(), False
     try:
-        for block in _blocks(stream, limits):
+        for block in blocks:
             *ended, rest = block.split(b"\n")
             for part in ended:
                 yield _line(number, held, part, skipping, limits)
@@ -62,51 +50,3 @@ def _line(number: int, held: bytearray, part: bytes, skipping: bool, limits: Lim
     if skipping or len(held) + len(part) > limits.line_bytes:
         return Line(number, bytes(held[:CHUNK] or part[:CHUNK]), too_long=True)
     return Line(number, bytes(held) + part if held else part)
-
-
-def _blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes]:
-    head = stream.read(CHUNK)
-    for magic, name in _FOREIGN.items():
-        if head.startswith(magic):
-            raise BrokenStreamError(f"this is a {name} file; expected JSON lines, plain or gzip")
-    total = 0
-    for block in _inflated(stream, head, limits) if head.startswith(_GZIP) else _plain(stream, head):
-        total += len(block)
-        if total > limits.total_bytes:
-            raise BrokenStreamError(f"the file holds more than {limits.total_bytes:,} bytes")
-        yield block
-
-
-def _plain(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
-    while head:
-        yield head
-        head = stream.read(CHUNK)
-
-
-def _inflated(stream: BinaryIO, packed: bytes, limits: Limits) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(wbits=31)
-    taken, given = len(packed), 0
-    while packed:
-        block = _inflate(inflater, packed)
-        given += len(block)
-        if given > limits.expansion_floor and given > limits.expansion * taken:
-            raise BrokenStreamError(f"the gzip data unpacks to more than {limits.expansion} times its size")
-        yield block
-        packed = inflater.unconsumed_tail
-        if inflater.eof:
-            packed = inflater.unused_data.lstrip(b"\0")
-            inflater = zlib.decompressobj(wbits=31) if packed else inflater
-        if not packed:
-            packed = stream.read(CHUNK)
-            taken += len(packed)
-            if inflater.eof and (packed := packed.lstrip(b"\0")):
-                inflater = zlib.decompressobj(wbits=31)
-    if not inflater.eof:
-        raise BrokenStreamError("the gzip data ends before its end: the file is truncated")
-
-
-def _inflate(inflater: zlib._Decompress, packed: bytes) -> bytes:
-    try:
-        return inflater.decompress(packed, CHUNK)
-    except zlib.error as error:
-        raise BrokenStreamError(f"the gzip data is damaged: {error}") from error

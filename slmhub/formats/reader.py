@@ -3,47 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from slmhub.formats.lines import BrokenStreamError, Limits, Line, lines_of
+from slmhub.formats import mapped
+from slmhub.formats.containers import MIB, BrokenStreamError, Limits, Member, members_of
+from slmhub.formats.detection import BOM, Shape, unknown_shape
+from slmhub.formats.documents import Row, Rows, rows_of
+from slmhub.formats.mapped import Mapping
 from slmhub.formats.merge import add_issue
+from slmhub.formats.otlp.read import records_of_logs, records_of_spans
+from slmhub.formats.otlp.wire import LogData, SpanData, WireError, logs_of_protobuf, spans_of_protobuf
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
 from slmhub.formats.registry import AUTO, Format, claiming, formats_named
 
 _EXCERPT = 200
 _DEEPEST = 100
-_BOM = b"\xef\xbb\xbf"
-_DEFAULT_LIMITS = Limits()
+_NESTED = (dict, list)
+_BATCH = "batch"
+_EXPORT_BYTES = 64 * MIB
+_WRAPPERS = (
+    "data", "rows", "items", "records", "results", "calls", "logs", "examples", "traces", "conversations",
+)  # fmt: skip
+DEFAULT_LIMITS = Limits()
+
+Item = Record | Reject
+
+
+class Reading(NamedTuple):
+    """How to read: one of the formats claims a row, or the mapping reads every row.
+
+    `delivery` is the trace of records that name none (the lines of OpenAI's batch files).
+    """
+
+    formats: tuple[Format, ...]
+    limits: Limits = DEFAULT_LIMITS
+    mapping: Mapping | None = None
+    delivery: str = ""
 
 
 def read(
-    source: str | Path | BinaryIO, format: str = AUTO, *, limits: Limits = _DEFAULT_LIMITS
-) -> Iterator[Record | Reject]:
+    source: str | Path | BinaryIO,
+    format: str = AUTO,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    mapping: Mapping | None = None,
+    delivery: str = "",
+) -> Iterator[Item]:
     """Records and rejects of a file or stream, in order, in constant memory. Raises UnknownFormatError."""
-    formats = formats_named(format)
+    reading = Reading(formats_named(format), limits, mapping, delivery)
     if isinstance(source, str | Path):
-        return _read_file(Path(source), formats, limits)
-    return _read_stream(source, formats, limits)
+        return _read_file(Path(source), reading)
+    return _read_stream(source, reading)
 
 
-def detect(first_lines: Iterable[bytes]) -> str | None:
-    """The format of the first line that any format claims."""
-    for line in first_lines:
-        try:
-            row = orjson.loads(line.removeprefix(_BOM))
-        except orjson.JSONDecodeError:
-            continue
-        if found := claiming(row):
-            return found.name
-    return None
-
-
-def parse_line(line: bytes, number: int = 1, format: str = AUTO) -> Record | Reject:
+def parse_line(line: bytes, number: int = 1, format: str = AUTO) -> Item:
     """One JSON line that holds one span, or the reason why not. Raises UnknownFormatError."""
-    found = _parse(line, number, formats_named(format))
+    data = line.removeprefix(BOM) if number == 1 else line
+    found = list(read_row(Row(number, data), Reading(formats_named(format))))
     return found[0] if len(found) == 1 else Reject(number, _not_one(found), _excerpt(line))
 
 
@@ -55,53 +75,149 @@ def parse_row(row: Any, format: str = AUTO) -> Record:
     return found[0]
 
 
-def parse_rows(row: Any, format: str = AUTO) -> list[Record | Reject]:
+def parse_rows(row: Any, format: str = AUTO, *, delivery: str = "") -> list[Item]:
     """The spans of one decoded JSON value. Raises MalformedError, UnknownFormatError."""
-    return _records_of(row, formats_named(format))
+    if _is_too_deep(row):
+        raise MalformedError(_TOO_DEEP)
+    cleaned = _without_nul(row)
+    reading = Reading(formats_named(format), delivery=delivery)
+    return list(_noted(_records_of_row(cleaned, reading), cleaned is not row))
 
 
-def _not_one(found: list[Record | Reject]) -> str:
+def _not_one(found: list[Item]) -> str:
     reject = next((item for item in found if isinstance(item, Reject)), None)
     return reject.reason if reject else f"holds {len(found)} spans, expected one"
 
 
-def _read_file(path: Path, formats: tuple[Format, ...], limits: Limits) -> Iterator[Record | Reject]:
+def _read_file(path: Path, reading: Reading) -> Iterator[Item]:
     with path.open("rb") as stream:
-        yield from _read_stream(stream, formats, limits)
+        yield from _read_stream(stream, reading)
 
 
-def _read_stream(stream: BinaryIO, formats: tuple[Format, ...], limits: Limits) -> Iterator[Record | Reject]:
+def _read_stream(stream: BinaryIO, reading: Reading) -> Iterator[Item]:
     try:
-        for line in lines_of(stream, limits):
-            if line.too_long:
-                yield _too_long(line, limits)
-            elif line.data.strip():
-                yield from _parse(line.data, line.number, formats)
+        for member in members_of(stream, reading.limits):
+            yield from _read_member(member, reading)
     except BrokenStreamError as broken:
         yield Reject(broken.line, str(broken), "")
 
 
-def _too_long(line: Line, limits: Limits) -> Reject:
-    return Reject(line.number, f"the line is longer than {limits.line_bytes:,} bytes", _excerpt(line.data))
-
-
-def _parse(line: bytes, number: int, formats: tuple[Format, ...]) -> list[Record | Reject]:
+def _read_member(member: Member, reading: Reading) -> Iterator[Item]:
+    within = f"{member.name}: " if member.name else ""
     try:
-        row = _decoded(line.removeprefix(_BOM) if number == 1 else line)
-        found = _records_of(row, formats)
+        for item in read_body(rows_of(member.blocks, reading.limits), reading):
+            if isinstance(item, Reject):
+                item.reason = within + item.reason
+            yield item
+    except BrokenStreamError as broken:
+        yield Reject(broken.line, within + str(broken), "")
+
+
+def read_body(found: Rows, reading: Reading) -> Iterator[Item]:
+    """Raises BrokenStreamError."""
+    if found.shape is Shape.PROTOBUF:
+        yield from _export(found.blocks, reading)
+    for row in found.rows:
+        yield from read_row(row, reading)
+
+
+def _export(blocks: Iterator[bytes], reading: Reading) -> Iterator[Item]:
+    """The spans or log events of one OTLP body in protobuf."""
+    body = b"".join(_bounded(blocks, _EXPORT_BYTES))
+    try:
+        spans = spans_of_protobuf(body)
+        yield from _records(records_of_spans, spans, SpanData)
+    except WireError as no_spans:
+        try:
+            logs = logs_of_protobuf(body)
+        except WireError:
+            yield Reject(1, f"binary data that is no OTLP export: {no_spans}", "")
+            return
+        yield from _records(records_of_logs, logs, LogData)
+
+
+def _bounded(blocks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    total = 0
+    for block in blocks:
+        total += len(block)
+        if total > most:
+            raise BrokenStreamError(f"the OTLP body is longer than {most:,} bytes")
+        yield block
+
+
+def _records(read: Any, found: list[Any], kind: type) -> Iterator[Item]:
+    yield from (item for item in found if isinstance(item, Reject))
+    yield from read([item for item in found if isinstance(item, kind)])
+
+
+def read_row(row: Row, reading: Reading) -> Iterator[Item]:
+    """The spans of one row, or why there is none."""
+    try:
+        if row.fault:
+            raise MalformedError(row.fault)
+        value, replaced = decoded(row.data)
+        for item in _noted(_records_of_row(value, reading), replaced):
+            if isinstance(item, Reject):
+                item.line, item.reason = row.number, row.place + item.reason
+            yield item
     except MalformedError as error:
-        return [Reject(number, str(error), _excerpt(line))]
-    for item in found:
-        if isinstance(item, Reject):
-            item.line = number
-    return found
+        yield Reject(row.number, row.place + str(error), _excerpt(row.data))
 
 
-def _decoded(line: bytes) -> Any:
+def _records_of_row(value: Any, reading: Reading) -> Iterator[Item]:
+    """The spans of a clean value. Raises MalformedError."""
+    if reading.mapping is not None:
+        yield mapped.apply(value, reading.mapping)
+        return
+    found = claiming(value, reading.formats)
+    if found is None:
+        rows = _wrapped(value, reading.formats)
+        if not rows:
+            raise MalformedError(unknown_shape(value, reading.formats))
+        yield from _records_of_rows(rows, reading)
+        return
+    for record in found.records(value):
+        if isinstance(record, Record) and not record.trace_id:
+            record.trace_id = reading.delivery or _BATCH
+        yield record
+
+
+def _wrapped(value: Any, formats: tuple[Format, ...]) -> list[Any]:
+    """The rows of an object that only stands around a list of them, as many exports have it."""
+    lists = (
+        [value[key] for key in _WRAPPERS if isinstance(value.get(key), list)]
+        if isinstance(value, dict)
+        else []
+    )
+    return next((rows for rows in lists if rows and claiming(rows[0], formats)), [])
+
+
+def _records_of_rows(rows: list[Any], reading: Reading) -> Iterator[Item]:
+    for number, row in enumerate(rows, 1):
+        try:
+            if claiming(row, reading.formats) is None:
+                raise MalformedError(unknown_shape(row, reading.formats))
+            yield from _records_of_row(row, reading)
+        except MalformedError as error:
+            yield Reject(0, f"item {number}: {error}", orjson.dumps(row).decode()[:_EXCERPT])
+
+
+def decoded(line: bytes) -> tuple[Any, bool]:
+    """The JSON value, and whether NUL characters in it were replaced. Raises MalformedError."""
     try:
-        return orjson.loads(line)
+        row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise MalformedError(_why_not_json(line, error)) from error
+    # The whole tree is only looked through where it might be deep or hold a NUL: this is the hot path.
+    if line.count(b"{") + line.count(b"[") > _DEEPEST and _is_too_deep(row):
+        raise MalformedError(_TOO_DEEP)
+    if b"\\u0000" not in line:
+        return row, False
+    cleaned = _without_nul(row)
+    return cleaned, cleaned is not row
+
+
+_TOO_DEEP = f"the JSON is nested deeper than {_DEEPEST} levels"
 
 
 def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
@@ -114,42 +230,38 @@ def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
     return f"the line is not JSON: {error.msg} at character {error.pos}"
 
 
-def _records_of(row: Any, formats: tuple[Format, ...]) -> list[Record | Reject]:
-    if not isinstance(row, dict | list):
-        raise MalformedError(f"the line is a JSON {type(row).__name__}, expected one object a line")
-    found = claiming(row, formats)
-    if found is None:
-        raise MalformedError(_unknown_shape(row, formats))
-    cleaned = _cleaned(row)
-    records = list(found.records(cleaned))
-    if cleaned is not row:
-        for record in records:
-            if isinstance(record, Record):
-                add_issue(record, Issue.NUL_REPLACED)
-    return records
+def _noted(found: Iterator[Item], replaced: bool) -> Iterator[Item]:
+    for item in found:
+        if replaced and isinstance(item, Record):
+            add_issue(item, Issue.NUL_REPLACED)
+        yield item
 
 
-def _unknown_shape(row: Any, formats: tuple[Format, ...]) -> str:
-    if isinstance(row, list):
-        return "the line is a JSON list, expected one object a line"
-    keys = ", ".join(sorted(key[:40] for key in row)[:12]) or "none"
-    expected = "; or ".join(f"{known.expected} ({known.name})" for known in formats)
-    return f"unknown shape: keys {keys}; expected {expected}"
+def _is_too_deep(value: Any) -> bool:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST + 1):
+        if not level:
+            return False
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) in _NESTED
+        ]
+    return True
 
 
-def _cleaned(value: Any, depth: int = 0) -> Any:
+def _without_nul(value: Any) -> Any:
     """The same value when it holds no NUL, which no database stores; else a copy with U+FFFD instead."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd") if "\0" in value else value
-    if not isinstance(value, list | dict):
-        return value
-    if depth > _DEEPEST:
-        raise MalformedError(f"the JSON is nested deeper than {_DEEPEST} levels")
     if isinstance(value, list):
-        items = [_cleaned(item, depth + 1) for item in value]
+        items = [_without_nul(item) for item in value]
         return items if _differs(items, value) else value
-    pairs = {_cleaned(key): _cleaned(item, depth + 1) for key, item in value.items()}
-    return pairs if _differs(pairs, value) or _differs(pairs.values(), value.values()) else value
+    if not isinstance(value, dict):
+        return value
+    pairs = {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    return pairs if _differs(chain(pairs, pairs.values()), chain(value, value.values())) else value
 
 
 def _differs(new: Iterable[Any], old: Iterable[Any]) -> bool:

@@ -62,8 +62,8 @@ FORMATS = tuple(
         swe_agent,
         toolbench,
         openai_dpo,
-        openai_finetune,
         sharegpt,
+        openai_finetune,
         alpaca,
         prompt_completion,
     )

@@ -1,19 +1,166 @@
-"""SWE-agent trajectories (`.traj`)."""
+"""Trajectories of SWE-agent (.traj): `{history, trajectory, info, replay_config}`.
+
+Every step that the model wrote is a call of one trace; demonstrations in the prompt are none. The agent's own
+span carries what is only known of the whole run. The last step may stand in `trajectory` alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from slmhub.formats.records import Record, Reject
+import orjson
+
+from slmhub.formats.chat_shapes import messages_of
+from slmhub.formats.conversations import ASSISTANT, check_length
+from slmhub.formats.fields import content_id, number_of, text_of
+from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind
 
 NAME = "swe_agent"
 EXPECTED = "trajectory and history"
 
+_OWN = frozenset(
+    ("thought", "action", "agent", "message_type", "is_demo", "tool_call_ids", "cache_control", "tags")
+)
+_ROOT = "run"
+Entry = dict[str, Any]
+
 
 def matches(row: Any) -> bool:
-    return False
+    if not isinstance(row, dict):
+        return False
+    history, steps = row.get("history"), row.get("trajectory")
+    if isinstance(history, list) and ("trajectory" in row or _is_history(history)):
+        return True
+    return isinstance(steps, list) and bool(steps) and isinstance(steps[0], dict) and "response" in steps[0]
 
 
-def records(row: Any) -> Iterator[Record | Reject]:
-    yield from ()
+def _is_history(history: list[Any]) -> bool:
+    return bool(history) and isinstance(history[0], dict) and {"agent", "role"} <= history[0].keys()
+
+
+def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
+    id, steps = content_id(row), _steps(row)
+    entries = [*_history(row), *_unheard(row, steps)]
+    check_length(entries)
+    messages = messages_of([_message(entry) for entry in entries], set(), "history")
+    turns = [
+        at for at, entry in enumerate(entries) if entry["role"] == ASSISTANT and not entry.get("is_demo")
+    ]
+    if not turns:
+        raise MalformedError("no step was written by the assistant")
+    root = _root(row, id)
+    yield root
+    for number, at in enumerate(turns):
+        asked = entries[at]
+        seen = [
+            messages[before] for before in range(at) if entries[before].get("agent") == asked.get("agent")
+        ]
+        record = _call(asked, seen, f"{id}-{number}", root)
+        record.attributes |= _step_facts(steps[number]) if number < len(steps) else {}
+        record.attributes["turn"] = number
+        yield record
+
+
+def _steps(row: dict[str, Any]) -> list[Entry]:
+    steps = row.get("trajectory")
+    if steps is not None and not (isinstance(steps, list) and all(isinstance(step, dict) for step in steps)):
+        raise MalformedError("trajectory is no list of steps")
+    return steps or []
+
+
+def _history(row: dict[str, Any]) -> list[Entry]:
+    history = row.get("history") or []
+    if not isinstance(history, list):
+        raise MalformedError("history is no list of messages")
+    for number, entry in enumerate(history):
+        if not isinstance(entry, dict) or not isinstance(entry.get("role"), str):
+            raise MalformedError(f"history[{number}] has no role")
+    return history
+
+
+def _unheard(row: dict[str, Any], steps: list[Entry]) -> Iterator[Entry]:
+    """Steps that the history lacks, as its entries: the last one, or all when there is no history."""
+    agent = next((entry.get("agent") for entry in reversed(_history(row))), None)
+    known = sum(entry["role"] == ASSISTANT and not entry.get("is_demo") for entry in _history(row))
+    for step in steps[known:]:
+        if step.get("response") or step.get("thought") or step.get("action"):
+            text = _text(step.get("response") or step.get("thought") or step.get("action"))
+            yield {"role": ASSISTANT, "content": text, "agent": agent}
+            yield {"role": "user", "content": _text(step.get("observation") or ""), "agent": agent}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _root(row: dict[str, Any], id: str) -> Record:
+    config, info = _config(row), _object(row.get("info"))
+    statistics = _object(info.get("model_stats"))
+    problem = _object(config.get("problem_statement"))
+    attributes = {
+        **{key: value for key, value in info.items() if key != "model_stats"},
+        "environment": row.get("environment"),
+        "instance": text_of(problem.get("id")),
+        "usage_reported": statistics,
+    }
+    return Record(
+        kind=SpanKind.AGENT,
+        name="swe-agent",
+        trace_id=id,
+        span_id=f"{id}-{_ROOT}",
+        session=id,
+        agent="swe-agent",
+        model=text_of(_object(_object(config.get("agent")).get("model")).get("name")),
+        attributes={key: value for key, value in attributes.items() if value not in (None, "", {}, [])},
+        format=NAME,
+    )
+
+
+def _config(row: dict[str, Any]) -> dict[str, Any]:
+    given = row.get("replay_config")
+    if isinstance(given, str):
+        try:
+            given = orjson.loads(given)
+        except orjson.JSONDecodeError:
+            given = None
+    return _object(given)
+
+
+def _call(answer: Entry, seen: list[Message], span_id: str, root: Record) -> Record:
+    """The entry as an answer to the messages that the same agent saw."""
+    issues: set[Issue] = set()
+    (output,) = messages_of([_message(answer)], issues, "history")
+    attributes = {key: answer[key] for key in ("thought", "action") if answer.get(key)}
+    attributes |= {"issues": sorted(issues)} if issues else {}
+    return Record(
+        kind=SpanKind.LLM,
+        name=f"chat {root.model}" if root.model else "chat",
+        trace_id=root.trace_id,
+        span_id=span_id,
+        parent_id=root.span_id,
+        session=root.session,
+        agent=text_of(answer.get("agent")),
+        model=root.model,
+        messages=seen,
+        output=output,
+        attributes=attributes,
+        format=NAME,
+    )
+
+
+def _message(entry: Entry) -> Message:
+    message = {key: value for key, value in entry.items() if key not in _OWN and value is not None}
+    ids = entry.get("tool_call_ids")
+    if entry["role"] == "tool" and isinstance(ids, list) and ids:
+        message["tool_call_id"] = str(ids[0])
+    return message
+
+
+def _step_facts(step: Entry) -> dict[str, Any]:
+    facts = {"tool_seconds": number_of(step.get("execution_time")), "state": step.get("state")}
+    return {key: value for key, value in facts.items() if value not in (None, "", {})}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
