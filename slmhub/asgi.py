@@ -1,8 +1,9 @@
-"""Mounts the gateway ahead of Django's middleware, then the websockets, then Django."""
+"""Mounts intake and gateway ahead of Django's middleware, then the websockets, then Django."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "slmhub.settings")
@@ -14,22 +15,47 @@ django_application = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
 
+from apps.accounts import snapshot  # noqa: E402
+from apps.accounts.snapshot import Directory, Kept  # noqa: E402
 from apps.events.routing import websocket_urlpatterns  # noqa: E402
 from apps.gateway.asgi import Gateway  # noqa: E402
 from apps.traces.body_limit import LimitBody  # noqa: E402
+from apps.traces.intake.asgi import Intake  # noqa: E402
+from apps.traces.intake.gate import CallsGate  # noqa: E402
+from apps.traces.spool import SpoolWriter  # noqa: E402
+from apps.traces.tus_slices import SliceAppends  # noqa: E402
 
-django = LimitBody(django_application)
+keys = Kept(snapshot.read, Directory())
+spool = SpoolWriter(Path(settings.SPOOL_DIR))
+intake = Intake(keys, spool)
+gateway = Gateway(keys, spool)
+django = CallsGate(LimitBody(SliceAppends(django_application)), intake.budget, spool)
 websockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
-gateway = Gateway()
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
-        await gateway.lifespan(receive, send)
+        await lifespan(receive, send)
     elif scope["type"] == "websocket":
         await websockets(scope, receive, send)
+    elif intake.takes(scope["path"]):
+        await intake(scope, receive, send)
     elif scope["path"].startswith("/v1/"):
         await gateway(scope, receive, send)
     else:
         await django(scope, receive, send)
+
+
+async def lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await gateway.start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await gateway.stop()
+            await keys.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "apps.contents",
     "apps.privacy",
     "apps.traces",
+    "apps.sources",
     "apps.discovery",
     "apps.datasets",
     "apps.registry",
@@ -126,7 +127,7 @@ Q_CLUSTER = {
 # What the keeper does over and over: (function, seconds between two runs).
 KEEPER = [
     ("apps.jobs.services.sweep", 2.0),
-    ("apps.gateway.recorder.drain", 0.3),
+    ("apps.traces.uploads.sweep", 3600.0),
 ]
 
 CHANNEL_LAYERS = {
@@ -206,6 +207,10 @@ RUNS_DIR = HUB_HOME / "runs"
 MODELS_DIR = HUB_HOME / "models"
 SPOOL_DIR = HUB_HOME / "spool"
 RUN_DIR = HUB_HOME / "run"
+# Traces that were acknowledged and wait for their rows; beyond these, senders are asked to wait.
+SPOOL_LIMIT = env.whole("HUB_SPOOL_MB", 2048) * 1024**2
+SPOOL_DISK_FLOOR = env.whole("HUB_DISK_FLOOR_MB", 512) * 1024**2
+INTAKE_MEMORY = env.whole("HUB_INTAKE_MEMORY_MB", 128) * 1024**2
 for _folder in (RUNS_DIR, MODELS_DIR, SPOOL_DIR, RUN_DIR, HUB_HOME / "static"):
     _folder.mkdir(parents=True, exist_ok=True)
 STARTER_WEIGHTS = BASE_DIR / "slmhub" / "ml" / "starter" / "weights"

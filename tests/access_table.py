@@ -33,7 +33,34 @@ SIGNED_IN: dict[str, list[str]] = {
 BY_KEY: dict[str, Scope] = {
     "uploads": Scope.INGEST,
     "upload_status": Scope.INGEST,
+    "tus": Scope.INGEST,
+    "tus_upload": Scope.INGEST,
     "calls": Scope.INGEST,
+    "sources": Scope.READ,
+}
+
+# Addresses ahead of Django: (method, path) → the scope that a key must hold, None when nobody is asked.
+RAW: dict[tuple[str, str], Scope | None] = {
+    ("POST", "/v1/chat/completions"): Scope.INFER,
+    ("GET", "/v1/models"): Scope.INFER,
+    ("POST", "/v1/traces"): Scope.INGEST,
+    ("POST", "/v1/logs"): Scope.INGEST,
+    ("POST", "/api/public/otel/v1/traces"): Scope.INGEST,
+    ("POST", "/api/public/ingestion"): Scope.INGEST,
+    ("GET", "/api/public/projects"): Scope.INGEST,
+    ("GET", "/api/public/health"): None,
+    **{
+        (method, prefix + path): scope
+        for prefix in ("", "/api/v1")
+        for method, path, scope in (
+            ("POST", "/runs", Scope.INGEST),
+            ("POST", "/runs/batch", Scope.INGEST),
+            ("POST", "/runs/multipart", Scope.INGEST),
+            ("PATCH", "/runs/00000000-0000-0000-0000-000000000000", Scope.INGEST),
+            ("POST", "/otel/v1/traces", Scope.INGEST),
+            ("GET", "/info", None),
+        )
+    },
 }
 
 TABLE: dict[str, Right] = {
@@ -64,11 +91,20 @@ TABLE: dict[str, Right] = {
     "traces:list": Right.VIEW,
     "traces:call": Right.VIEW,
     "traces:session": Right.VIEW,
+    "traces:trace": Right.VIEW,
     "traces:upload": Right.INGEST,
+    "traces:tus": Right.INGEST,
+    "traces:tus_upload": Right.INGEST,
+    "traces:upload_review": Right.INGEST,
+    "traces:upload_start": Right.INGEST,
+    "traces:upload_discard": Right.INGEST,
     "traces:upload_detail": Right.VIEW,
     "traces:rejects": Right.INGEST,
     "traces:upload_cancel": Right.INGEST,
     "traces:upload_retry": Right.INGEST,
+    "sources:list": Right.VIEW,
+    "sources:connect": Right.VIEW,
+    "sources:make_key": Right.MANAGE,
     "discovery:list": Right.VIEW,
     "discovery:map": Right.VIEW,
     "discovery:start": Right.LABEL,

@@ -20,6 +20,8 @@ WORKSPACE = f"/w/{DEMO_WORKSPACE}"
 PAGES = {
     "home": f"{AGENT}/",
     "traces": f"{AGENT}/traces/",
+    "sources": f"{AGENT}/sources/",
+    "connect": f"{AGENT}/sources/connect/",
     "upload": f"{AGENT}/traces/upload/",
     "privacy": f"{WORKSPACE}/privacy/",
     "tasks": f"{AGENT}/tasks/",
@@ -35,6 +37,7 @@ PAGES = {
     "settings": f"{WORKSPACE}/settings/",
     "people": f"{WORKSPACE}/settings/people/",
     "keys": f"{WORKSPACE}/settings/keys/",
+    "prices": f"{WORKSPACE}/settings/prices/",
 }
 # Lists whose first row leads to a page of its own.
 DETAILS = {

@@ -26,7 +26,7 @@ class OriginalNotStoredError(HubError):
 
 @dataclass(frozen=True)
 class Original:
-    """A message or a tool set as it was sent, with its canonical bytes and address."""
+    """A message or a tool set as it was sent, with its JSON and its address."""
 
     kind: ContentKind
     value: Any
@@ -45,7 +45,7 @@ def address(keyring: Keyring, kind: ContentKind, plain: bytes) -> bytes:
 
 
 def seal_original(keyring: Keyring, original: Original) -> bytes:
-    """The canonical bytes, sealed and bound to their address."""
+    """What was sent, sealed and bound to its address."""
     plain = original.plain
     packed = _PACKED + zlib.compress(plain, 6) if len(plain) >= _PACK_FROM else _PLAIN + plain
     return keyring.seal(packed, bound_to=original.digest)

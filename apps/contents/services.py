@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from apps.accounts.models import Workspace
+from apps.contents.bulk import insert
 from apps.contents.models import Content
 
 CHUNK = 500
@@ -34,7 +35,8 @@ def store(*, workspace: Workspace, contents: Sequence[Content]) -> list[Content]
     """Inserts what is not there yet and returns just that, with ids. Call `one_writer` first."""
     known = stored(workspace, [bytes(content.digest) for content in contents])
     fresh = [content for content in contents if bytes(content.digest) not in known]
-    return Content.objects.bulk_create(fresh, batch_size=CHUNK)
+    insert(fresh)
+    return fresh
 
 
 def chunks(items: Sequence[Item]) -> Iterator[list[Item]]:

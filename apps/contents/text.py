@@ -10,6 +10,8 @@ from slmhub.formats.signature import text_of as content_text
 
 def text_of(kind: ContentKind, body: Any) -> str:
     """What a person would search for: words of a message and its tool calls, names of a tool set."""
+    if kind == ContentKind.DETAILS:
+        return ""
     return _tool_names(body) if kind == ContentKind.TOOLS else message_text(body)
 
 

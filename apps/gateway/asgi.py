@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
-from django.conf import settings
 
+from apps.accounts.access import Scope as KeyScope
+from apps.accounts.snapshot import Directory, Kept, KeyEntry
+from apps.core.raw_asgi import Receive, Scope, Send, header, send_bytes, send_json, send_start
 from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
-from apps.gateway.http import Receive, Scope, Send, header, read_body, send_bytes, send_json, send_start
-from apps.gateway.snapshot import KeyEntry, RouteEntry, Snapshot, SnapshotHolder
-from apps.gateway.spool import SpoolFullError, SpoolWriter
+from apps.gateway.http import read_body
+from apps.gateway.snapshot import RouteEntry, Snapshot, read
+from apps.traces.models import Source
+from apps.traces.spool import Header, SpoolFullError, SpoolWriter, Way
 from slmhub.formats.signature import routing_signature
+
+# Beyond what the intake may fill: the agents' own calls go on a little longer than what is told of others.
+SPOOL_SHARE = 1.25
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +47,13 @@ class Call:
     def wants_usage(self) -> bool:
         return bool((self.body.get("stream_options") or {}).get("include_usage"))
 
-    def note(self, answer: Answer) -> dict[str, Any]:
+    @property
+    def header(self) -> Header:
+        return Header(
+            way=Way.ROW, source=Source.GATEWAY, agent=self.agent_id, content_type="application/json"
+        )
+
+    def note(self, answer: Answer) -> bytes:
         """What the spool keeps: the call as an OpenAI chat-log row."""
         row = {
             "id": self.id,
@@ -57,7 +67,7 @@ class Call:
             "slmhub": {"fallback": answer.fallback, "simulated": answer.simulated},
             **({"error": answer.error} if answer.error else {}),
         }
-        return {"agent": self.agent_id, "row": row}
+        return orjson.dumps(row)
 
 
 def _session_of(body: dict[str, Any]) -> str:
@@ -67,60 +77,51 @@ def _session_of(body: dict[str, Any]) -> str:
 
 
 class Gateway:
-    def __init__(self) -> None:
-        self.holder = SnapshotHolder()
-        self.spool = SpoolWriter(Path(settings.SPOOL_DIR))
+    def __init__(self, keys: Kept[Directory], spool: SpoolWriter) -> None:
+        self.keys = keys
+        self.holder = Kept(read, Snapshot())
+        self.spool = spool
         self.client: aiohttp.ClientSession | None = None
 
-    async def lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                await self._start()
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self._stop()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
-
-    async def _start(self) -> None:
+    async def start(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         # Answers pass through as they are, so nobody is asked to compress them.
         self.client = aiohttp.ClientSession(connector=connector, headers={"accept-encoding": "identity"})
+        await self.keys.start()
         await self.holder.start()
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
         await self.holder.stop()
         if self.client is not None:
             await self.client.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.client is None:  # served without a lifespan, as in some tests
-            await self._start()
+            await self.start()
         try:
             await self._serve(scope, receive, send)
         except Refusal as refusal:
             await send_json(send, refusal.status, refusal.body, refusal.headers)
-        except SpoolFullError:
-            busy = Refusal(429, "The hub is writing more calls than its disk takes; try again.", "overloaded")
-            await send_json(send, busy.status, busy.body, [(b"retry-after", b"1")])
+        except SpoolFullError as full:
+            busy = Refusal(429, str(full), "overloaded")
+            await send_json(send, busy.status, busy.body, [(b"retry-after", b"%d" % full.wait_s)])
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        snapshot = self.holder.current
-        key = _authenticate(scope, snapshot)
+        directory = self.keys.current
+        key = _authenticate(scope, directory)
         match scope["method"], scope["path"].rstrip("/"):
             case "POST", "/v1/chat/completions":
                 await self._chat(scope, receive, send, key)
             case "GET", "/v1/models":
-                await send_json(send, 200, _models(snapshot, key, scope))
+                await send_json(send, 200, _models(self.holder.current, directory, key, scope))
             case _:
                 raise Refusal(404, f"There is no {scope['method']} {scope['path']} here.", "not_found")
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send, key: KeyEntry) -> None:
         snapshot = self.holder.current
         # Before the call is made: once an answer streams there is no status left to refuse it with.
-        self.spool.check_room()
-        agent_id = snapshot.agent_of(key, header(scope, b"x-slmhub-agent"))
+        self.spool.check_room(SPOOL_SHARE)
+        agent_id = self.keys.current.agent_of(key, header(scope, b"x-slmhub-agent"))
         if agent_id is None:
             raise Refusal(400, "Say which agent calls: header x-slmhub-agent: <slug>, or use an agent's key.")
         call = Call(scope, _parse(await read_body(receive)), agent_id)
@@ -144,7 +145,7 @@ class Gateway:
 
     async def _reply(self, send: Send, call: Call, answer: Answer) -> None:
         """A whole answer, recorded before its last byte leaves."""
-        await self.spool.write(call.note(answer))
+        await self.spool.write(call.header, call.note(answer))
         if call.wants_stream:
             await send_start(send, 200, b"text/event-stream", answer.headers)
             for event in answers.as_stream(answer, with_usage=call.wants_usage):
@@ -161,12 +162,14 @@ class Gateway:
             streamed = upstream.status == 200 and upstream.content_type == "text/event-stream"
             if not streamed:
                 whole = answers.from_teacher(teacher, upstream.status, await upstream.read(), fallback)
-                await self.spool.write(call.note(whole))
+                await self.spool.write(call.header, call.note(whole))
                 await send_json(send, whole.status, whole.response, whole.headers)
                 return
             await send_start(send, 200, b"text/event-stream", answers.teacher_headers(teacher, fallback))
             stream, error = await _pass_on(upstream, send)
-            await self.spool.write(call.note(answers.from_stream(teacher, stream, fallback, error)))
+            await self.spool.write(
+                call.header, call.note(answers.from_stream(teacher, stream, fallback, error))
+            )
             await send_bytes(send, b"", more=False)
 
 
@@ -183,12 +186,12 @@ async def _pass_on(upstream: aiohttp.ClientResponse, send: Send) -> tuple[bytes,
     return bytes(seen), ""
 
 
-def _authenticate(scope: Scope, snapshot: Snapshot) -> KeyEntry:
+def _authenticate(scope: Scope, directory: Directory) -> KeyEntry:
     scheme, _, secret = header(scope, b"authorization").partition(" ")
-    entry = snapshot.keys.get(hashlib.sha256(secret.strip().encode()).hexdigest())
+    entry = directory.key_of(secret)
     if scheme.lower() != "bearer" or entry is None:
         raise Refusal(401, "This API key is unknown or was revoked. Make one in Settings.", "invalid_api_key")
-    if not entry.may_infer:
+    if not entry.allows(KeyScope.INFER):
         raise Refusal(403, "This API key lacks the scope 'infer'.", "insufficient_scope")
     return entry
 
@@ -218,8 +221,8 @@ def _route_of(snapshot: Snapshot, call: Call) -> RouteEntry | None:
     return snapshot.routes.get((call.agent_id, signature))
 
 
-def _models(snapshot: Snapshot, key: KeyEntry, scope: Scope) -> dict[str, Any]:
-    agent_id = snapshot.agent_of(key, header(scope, b"x-slmhub-agent"))
+def _models(snapshot: Snapshot, directory: Directory, key: KeyEntry, scope: Scope) -> dict[str, Any]:
+    agent_id = directory.agent_of(key, header(scope, b"x-slmhub-agent"))
     specialists = {route.specialist for (agent, _), route in snapshot.routes.items() if agent == agent_id}
     teacher = snapshot.teachers.get(agent_id) if agent_id is not None else None
     names = [(teacher.model, "teacher")] if teacher and teacher.model else []

@@ -5,8 +5,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import MemberRequest, Right, requires
+from apps.accounts.snapshot import STALENESS_S
 from apps.gateway import selectors
-from apps.gateway.snapshot import STALENESS_S
 from apps.registry.selectors import teacher_of
 
 

@@ -43,6 +43,10 @@ def keeper() -> Child:
     return Child("keeper", [*MANAGE, "keeper"])
 
 
+def ingest() -> Child:
+    return Child("ingest", [*MANAGE, "ingest_spool"], ONE_THREAD)
+
+
 def specialist_server() -> Child:
     port = str(settings.SPECIALIST_SERVER_PORT)
     command = ["-m", "slmhub.ml.serving", "--models", str(settings.MODELS_DIR), "--port", port]

@@ -12,8 +12,9 @@ from django.db import transaction
 from apps.accounts.keys import keyring as keyring_of
 from apps.accounts.models import Workspace
 from apps.contents.addressing import Original, seal_original
+from apps.contents.bulk import insert
 from apps.contents.models import Content, ContentKind
-from apps.contents.services import CHUNK, one_writer, store
+from apps.contents.services import one_writer, store
 from apps.contents.text import text_of
 from apps.privacy.models import Finding
 from apps.privacy.surrogates import Value, Vault
@@ -83,7 +84,7 @@ class Redactor:
     def draft(self, original: Original, scan: Scanned) -> Draft:
         body = self.redacted(scan)
         content = Content(
-            workspace=self.workspace,
+            workspace_id=self.workspace.pk,
             kind=original.kind,
             digest=original.digest,
             role=role_of(original.kind, body),
@@ -106,14 +107,14 @@ class Redactor:
             if draft.content.digest in fresh
             for found in draft.findings
         ]
-        Finding.objects.bulk_create(rows, batch_size=CHUNK)
+        insert(rows)
         return created
 
     def _finding(self, content: Content, found: PayloadFinding) -> Finding:
         return Finding(
-            workspace=self.workspace,
-            content=content,
-            surrogate=self.vault.of(Value(found.entity, found.value)),
+            workspace_id=self.workspace.pk,
+            content_id=content.pk,
+            surrogate_id=self.vault.of(Value(found.entity, found.value)).pk,
             path=found.path,
             start=found.start,
             end=found.end,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import orjson
@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 from apps.accounts.access import Scope
 from apps.accounts.models import Agent, ApiKey
 from apps.core.errors import HubError
-from apps.traces import uploads
+from apps.traces import mappings, uploads
 from apps.traces.ingest import IngestSummary, ingest
 from apps.traces.models import Source, Upload
 from slmhub import formats
@@ -53,15 +53,18 @@ class RawParser(BaseParser):
 
 
 class UploadSerializer(serializers.ModelSerializer[Upload]):
-    state = serializers.CharField(source="job.state", default="")
+    state = serializers.SerializerMethodField(help_text="partial, waiting, or the state of its import")
     error = serializers.CharField(source="job.error", default="")
 
     class Meta:
         model = Upload
         fields = (
-            "id", "filename", "size", "format", "state", "error", "read", "accepted", "duplicate", "rejected",
-            "created_at",
+            "id", "filename", "size", "received", "format", "state", "error", "read", "accepted", "completed",
+            "duplicate", "rejected", "created_at",
         )  # fmt: skip
+
+    def get_state(self, upload: Upload) -> str:
+        return upload.job.state if upload.job else upload.arrival.value
 
 
 class ReceivedSerializer(serializers.Serializer[Any]):
@@ -76,7 +79,8 @@ class CallsSerializer(serializers.Serializer[Any]):
     )
     calls = serializers.ListField(
         child=serializers.DictField(),
-        help_text="logged chat completions: {id?, session_id?, request, response, …}",
+        help_text="calls in any format that a file may have: {id?, session_id?, request, response, …}, "
+        "requests and responses of other providers, exports; a call with an id that is known changes nothing",
     )
 
 
@@ -88,6 +92,7 @@ class RejectSerializer(serializers.Serializer[Any]):
 class SummarySerializer(serializers.Serializer[Any]):
     read = serializers.IntegerField()
     accepted = serializers.IntegerField()
+    completed = serializers.IntegerField(help_text="late parts of calls that were there")
     duplicate = serializers.IntegerField()
     rejected = serializers.IntegerField()
     rejects = RejectSerializer(many=True)
@@ -113,8 +118,9 @@ class Uploads(APIView):
         if length > settings.LARGEST_UPLOAD:
             raise uploads.UploadTooLargeError(length)
         agent = agent_of(request.auth, request.query_params.get("agent", ""))
-        path, filename = _received(request)
-        upload = uploads.receive(agent=agent, path=path, filename=filename, actor=None)
+        pieces, filename = _received(request)
+        kept = uploads.keep(agent=agent, filename=filename, pieces=pieces)
+        (upload,) = uploads.start(choices=[mappings.choice(kept)], actor=None)
         url = request.build_absolute_uri(reverse("upload_status", args=[upload.pk]))
         answer = {"upload": upload.pk, "job": upload.job_id, "status_url": url}
         return Response(answer, status=202, headers={"Location": url})
@@ -133,21 +139,28 @@ class UploadStatus(APIView):
 
 
 class Calls(APIView):
-    """Calls, answered after they are stored."""
+    """Calls, answered after they are stored. 429 while the hub holds as much as it may."""
 
     scope = Scope.INGEST
     parser_classes = (RawParser,)
 
     @extend_schema(request=CallsSerializer, responses={200: SummarySerializer, 422: SummarySerializer})
     def post(self, request: Request) -> Response:
-        """Send one or many logged chat completions. 422 when none of them could be stored."""
+        """Send one or many logged calls of any format. 422 when none of them could be stored."""
         body = _body(request)
         calls = body.pop("calls", None)
         agent = agent_of(request.auth, str(body.pop("agent", "") or request.query_params.get("agent", "")))
         rows = _rows([body] if calls is None else calls)
         refused: IO[str] = io.StringIO()
-        summary = ingest(agent=agent, records=_records(rows), source=Source.API, rejects=refused)
-        return Response(_told(summary, refused), status=200 if summary.accepted or summary.duplicate else 422)
+        summary = ingest(
+            agent=agent,
+            records=_records(rows),
+            source=Source.API,
+            rejects=refused,
+            emitter_hint=request.headers.get("user-agent", ""),
+        )
+        known = summary.accepted + summary.completed + summary.duplicate
+        return Response(_told(summary, refused), status=200 if known else 422)
 
 
 def agent_of(key: ApiKey, slug: str) -> Agent:
@@ -164,15 +177,15 @@ def agent_of(key: ApiKey, slug: str) -> Agent:
     return agent
 
 
-def _received(request: Request) -> tuple[Path, str]:
+def _received(request: Request) -> tuple[Iterator[bytes], str]:
     named = request.query_params.get("filename", "")
     if (request.content_type or "").startswith("multipart/"):
         file = request.FILES.get("file")
         if file is None:
             raise BadBodyError("The form has no file.", hint="Send it as the field `file`.")
-        return uploads.keep(file), named or file.name or "upload"
+        return file.chunks(uploads.CHUNK), named or file.name or "upload"
     stream = request.data if request.stream is not None else io.BytesIO()
-    return uploads.write_stream(stream), named or "upload"
+    return iter(lambda: stream.read(uploads.CHUNK), b""), named or "upload"
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -203,11 +216,17 @@ def _rows(calls: Any) -> list[Any]:
 
 
 def _records(rows: list[Any]) -> Iterator[formats.Record | formats.Reject]:
+    # Records that name no trace share one by what was sent: a second delivery gets the same ids.
+    delivery = hashlib.sha256(orjson.dumps(rows)).hexdigest()[:32]
     for place, row in enumerate(rows, start=1):
         try:
-            yield formats.parse_row(row)
+            found = formats.parse_rows(row, delivery=delivery)
         except formats.MalformedError as error:
-            yield formats.Reject(place, str(error), "")
+            found = [formats.Reject(place, str(error), "")]
+        for item in found:
+            if isinstance(item, formats.Reject):
+                item.line = place
+            yield item
 
 
 def _told(summary: IngestSummary, refused: IO[str]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""One batch of records: duplicates out, what is new redacted, then everything in one transaction."""
+"""One batch of records: what is known is passed over, the rest redacted, then stored in one transaction."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models.functions import Left
@@ -11,83 +11,103 @@ from django.db.models.functions import Left
 from apps.accounts.models import Agent
 from apps.contents.addressing import Original
 from apps.contents.models import Content
-from apps.contents.services import CHUNK, chunks, one_writer
+from apps.contents.services import chunks, one_writer
 from apps.events.models import EventType
 from apps.events.services import publish
+from apps.prices.book import PriceBook
 from apps.privacy.redact import Draft, Redactor, Scanned, UnredactableError
-from apps.traces.models import Introduction, Session, Source, Span
-from apps.traces.sessions import sessions_for
-from apps.traces.spans import Known, Place, preview_of, span_of
-from apps.traces.staging import Staged, UnstorableError, addressed, details_of, staged, started_at
+from apps.traces.completion import has_delivered
+from apps.traces.emitters import Emitters
+from apps.traces.lookup import Stored, stored
+from apps.traces.models import Source
+from apps.traces.rows import Desk, Outcome, Rows
+from apps.traces.spans import Known, preview_of
+from apps.traces.staging import Addresses, Staged, UnstorableError, staged
 from slmhub.formats import Record, Reject
 
-# Contents remembered by one run: what repeats comes back soon.
+# Contents and ids remembered by one run: what repeats comes back soon.
 MOST_KNOWN = 100_000
-
-
-@dataclass
-class Outcome:
-    accepted: int = 0
-    duplicate: int = 0
-    rejected: list[Reject] = field(default_factory=list)
+# Hex ids with a letter among them are random numbers, never a value of a person.
+_RANDOM_ID = re.compile(r"(?=[0-9-]*[a-f])[0-9a-f]{8}(?:-?[0-9a-f]{4}){2,6}(?:[0-9a-f]{8})?")
 
 
 class Writer:
     """Writes batches for one agent and remembers which contents are stored already."""
 
-    def __init__(self, agent: Agent, source: Source) -> None:
+    def __init__(self, agent: Agent, source: Source, emitter_hint: str = "") -> None:
         self.agent = agent
         self.workspace = agent.workspace
         self.source = source
         self.redactor = Redactor(agent.workspace)
+        self.emitters = Emitters(agent, source, self.redactor.redact(emitter_hint[:120]))
+        self.addresses = Addresses(self.redactor.keyring)
         self.known: dict[bytes, Known] = {}
+        self.desk = Desk(agent, source, self.redactor, self.emitters, self.known, PriceBook(agent.workspace))
+        self._ids: dict[str, str] = {"": ""}
 
-    def write(self, records: Sequence[tuple[int, Record]]) -> Outcome:
+    def write(self, records: Sequence[tuple[int, Record]], refused: int = 0) -> Outcome:
+        """`refused` lines of the same delivery could not even be read; they count for its emitter."""
         outcome = Outcome()
-        items = self._with_ids([staged(line, record) for line, record in records], outcome)
-        items = self._without_duplicates(items, outcome)
+        items = [staged(line, record, self.redactor.keyring) for line, record in records]
+        items = self._new(self._with_ids(items, outcome), outcome)
         originals: dict[bytes, Original] = {}
         items = self._addressed(items, originals, outcome)
         drafts, items = self._drafts(originals, items, outcome)
-        # Logs may come newest first; within a session the earlier call introduces its messages.
-        items.sort(key=lambda item: started_at(item.record))
+        # Logs may come newest first; the list shows calls of one moment in the order of their rows.
+        items.sort(key=lambda item: item.started_at)
         if items:
-            self._commit(items, drafts, outcome)
+            self._commit(items, drafts, outcome, refused)
+        else:
+            self._count(outcome, refused)
         return outcome
 
     def _with_ids(self, items: list[Staged], outcome: Outcome) -> list[Staged]:
-        scans = []
+        if len(self._ids) > MOST_KNOWN:
+            self._ids = {"": ""}
+        texts = dict.fromkeys(text for item in items for text in (*item.ids, item.emitter))
+        broken = self._learn_ids(text for text in texts if text not in self._ids)
         kept = []
         for item in items:
-            try:
-                scans.append(self.redactor.scan(item.ids))
-                kept.append(item)
-            except UnredactableError as error:
-                outcome.rejected.append(_reject(item, error))
-        self.redactor.learn(scans)
-        for item, scan in zip(kept, scans, strict=True):
-            item.ids = self.redactor.redacted(scan)
+            item.emitter = self._ids.get(item.emitter, "")
+            if error := next((broken[text] for text in item.ids if text in broken), None):
+                self._refuse(item, error, outcome)
+                continue
+            item.ids = [self._ids[text] for text in item.ids]
+            kept.append(item)
         return kept
 
-    def _without_duplicates(self, items: list[Staged], outcome: Outcome) -> list[Staged]:
-        fresh: dict[tuple[str, str], Staged] = {}
-        stored = self._stored_keys(items)
-        for item in items:
-            if item.key in stored or item.key in fresh:
-                outcome.duplicate += 1
-            else:
-                fresh[item.key] = item
-        return list(fresh.values())
+    def _learn_ids(self, texts: Iterable[str]) -> dict[str, UnredactableError]:
+        scans, broken = {}, {}
+        for text in list(texts):
+            if _RANDOM_ID.fullmatch(text):
+                self._ids[text] = text
+                continue
+            try:
+                scans[text] = self.redactor.scan(text)
+            except UnredactableError as error:
+                broken[text] = error
+        self.redactor.learn(scans.values())
+        self._ids |= {text: self.redactor.redacted(scan) for text, scan in scans.items()}
+        return broken
 
-    def _stored_keys(self, items: Sequence[Staged]) -> set[tuple[str, str]]:
-        traces = sorted({item.key[0] for item in items})
-        return {
-            key
-            for chunk in chunks(traces)
-            for key in Span.objects.filter(workspace=self.workspace, trace_id__in=chunk).values_list(
-                "trace_id", "span_id"
-            )
-        }
+    def _new(self, items: list[Staged], outcome: Outcome) -> list[Staged]:
+        """The items that may say something new: neither stored nor twice in this batch."""
+        known = stored(self.workspace, (item.key for item in items))
+        fresh, seen = [], set()
+        for item in items:
+            key = item.key
+            if (key, item.fingerprint) in seen or self._is_known(item, known.get(key)):
+                outcome.by_emitter[self.desk.emitter_name(item)]["duplicate"] += 1
+            else:
+                seen.add((key, item.fingerprint))
+                fresh.append(item)
+        return fresh
+
+    def _is_known(self, item: Staged, there: Stored | None) -> bool:
+        """A span of another agent of the workspace is not completed: it is theirs."""
+        if there is None:
+            return False
+        return there.agent_id != self.agent.pk or has_delivered(there.delivered, item.fingerprint)
 
     def _addressed(
         self, items: list[Staged], originals: dict[bytes, Original], outcome: Outcome
@@ -95,10 +115,10 @@ class Writer:
         kept = []
         for item in items:
             try:
-                addressed(item, self.redactor.keyring, originals)
+                self.addresses.take(item, originals)
                 kept.append(item)
             except UnstorableError as error:
-                outcome.rejected.append(_reject(item, error))
+                self._refuse(item, error, outcome)
         return kept
 
     def _drafts(
@@ -112,10 +132,10 @@ class Writer:
             try:
                 if reason := next((broken[digest] for digest in item.digests if digest in broken), None):
                     raise reason
-                details.append(self.redactor.scan(details_of(item.record)))
+                details.append(self.redactor.scan(item.details))
                 kept.append(item)
             except UnredactableError as error:
-                outcome.rejected.append(_reject(item, error))
+                self._refuse(item, error, outcome)
         self.redactor.learn([*scans.values(), *details])
         for item, scan in zip(kept, details, strict=True):
             item.details = self.redactor.redacted(scan)
@@ -141,75 +161,49 @@ class Writer:
             for digest, pk, text in rows.values_list("digest", "pk", Left("text", 400)):
                 self.known[bytes(digest)] = Known(pk, preview_of(text))
 
-    def _commit(self, items: list[Staged], drafts: Sequence[Draft], outcome: Outcome) -> None:
-        known = dict(self.known)
-        with transaction.atomic():
-            one_writer(self.workspace)
-            # Another process may have delivered the same calls or texts since the first look.
-            fresh = self._without_duplicates(items, outcome)
-            for content in self.redactor.store(drafts):
-                self.known[bytes(content.digest)] = Known(content.pk, preview_of(content.text))
-            self._recall([bytes(draft.content.digest) for draft in drafts])
-            try:
-                self._insert(fresh)
-            except BaseException:
-                # The contents of this transaction are gone with it.
-                self.known = known
-                raise
-        outcome.accepted += len(fresh)
+    def _commit(self, items: list[Staged], drafts: Sequence[Draft], outcome: Outcome, refused: int) -> None:
+        rows = Rows(self.desk)
+        try:
+            with transaction.atomic():
+                one_writer(self.workspace)
+                self._keep(drafts)
+                rows.take(items, outcome)
+                rows.save()
+                self._count(outcome, refused)
+                self._publish(outcome)
+        except BaseException:
+            # The contents and emitters of this transaction are gone with it.
+            for draft in drafts:
+                self.known.pop(bytes(draft.content.digest), None)
+            self.emitters.forget()
+            raise
 
-    def _insert(self, items: list[Staged]) -> None:
-        if not items:
-            return
-        sessions = sessions_for(self.agent, items)
-        shown = self._shown(items, sessions)
-        spans, introduced = [], []
-        for item in items:
-            session = sessions.get(item.session)
-            place = Place(self.agent, self.source, session)
-            span = span_of(item, place, self.known)
-            seen = shown.setdefault(session.pk if session else None, set())
-            introduced.append(_introduce(span, seen))
-            spans.append(span)
-        Span.objects.bulk_create(spans, batch_size=CHUNK)
-        rows = [
-            Introduction(span=span, content_id=content_id, position=position)
-            for span, fresh in zip(spans, introduced, strict=True)
-            for content_id, position in fresh
-        ]
-        Introduction.objects.bulk_create(rows, batch_size=CHUNK)
-        data = {"accepted": len(spans), "source": self.source.value}
-        publish(workspace=self.workspace, type=EventType.TRACES_INGESTED, agent=self.agent, data=data)
+    def _keep(self, drafts: Sequence[Draft]) -> None:
+        for content in self.redactor.store(drafts):
+            self.known[bytes(content.digest)] = Known(content.pk, preview_of(content.text))
+        self._recall([bytes(draft.content.digest) for draft in drafts])
 
-    def _shown(self, items: Sequence[Staged], sessions: dict[str, Session]) -> dict[int | None, set[int]]:
-        """Contents that each session has shown; under None those that any call of this agent has shown."""
-        shown: dict[int | None, set[int]] = {}
-        pks = [session.pk for session in sessions.values()]
-        for chunk in chunks(pks):
-            rows = Introduction.objects.filter(span__session__in=chunk).values_list(
-                "span__session", "content"
+    def _publish(self, outcome: Outcome) -> None:
+        accepted, completed = outcome.number("accepted"), outcome.number("completed")
+        data = {"accepted": accepted, "source": self.source.value}
+        if completed:
+            data["completed"] = completed
+        if accepted or completed:
+            publish(workspace=self.workspace, type=EventType.TRACES_INGESTED, agent=self.agent, data=data)
+
+    @transaction.atomic
+    def _count(self, outcome: Outcome, refused: int) -> None:
+        """What became of the batch, by emitter; lines that could not be read count for its commonest one."""
+        counts = outcome.by_emitter
+        if refused:
+            commonest = max(
+                counts, key=lambda name: counts[name].total(), default=self.emitters.named("", "")
             )
-            for session_id, content_id in rows:
-                shown.setdefault(session_id, set()).add(content_id)
-        loose = {self.known[digest].pk for item in items if not item.session for digest in item.digests}
-        for chunk in chunks(sorted(loose)):
-            seen = Introduction.objects.filter(content__in=chunk, span__agent=self.agent, span__session=None)
-            shown.setdefault(None, set()).update(seen.values_list("content", flat=True))
-        return shown
+            counts[commonest]["rejected"] += refused
+        self.emitters.learn(counts)
+        for name, counted in counts.items():
+            self.emitters.count(name, counted)
 
-
-def _introduce(span: Span, seen: set[int]) -> list[tuple[int, int]]:
-    """(content, position) of what this call shows first; sets `new_from`, adds to `seen`."""
-    fresh: dict[int, int] = {}
-    for position, content_id in enumerate(span.message_ids):
-        if content_id not in seen:
-            fresh.setdefault(content_id, position)
-    span.new_from = min(fresh.values(), default=len(span.message_ids)) if span.session_id else 0
-    if span.output_id is not None and span.output_id not in seen:
-        fresh.setdefault(span.output_id, len(span.message_ids))
-    seen.update(fresh)
-    return list(fresh.items())
-
-
-def _reject(item: Staged, error: Exception) -> Reject:
-    return Reject(item.line, str(error), "")
+    def _refuse(self, item: Staged, error: Exception, outcome: Outcome) -> None:
+        outcome.rejected.append(Reject(item.line, str(error), ""))
+        outcome.by_emitter[self.desk.emitter_name(item)]["rejected"] += 1

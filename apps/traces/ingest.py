@@ -46,14 +46,16 @@ def ingest(
     source: Source,
     on_progress: OnProgress | None = None,
     rejects: IO[str] | None = None,
+    emitter_hint: str = "",
 ) -> IngestSummary:
     """Stores what is new, each batch in its own transaction; a repeated delivery changes nothing.
 
     Rejects are written to `rejects` as JSON lines `{line, reason, excerpt}`, redacted. What `on_progress`
-    raises (a cancel) ends the run between two batches.
+    raises (a cancel) ends the run between two batches. `emitter_hint` names an emitter that does not name
+    itself, such as the user agent of the request.
     """
     summary = IngestSummary()
-    writer = Writer(agent, source)
+    writer = Writer(agent, source, emitter_hint)
     for batch in batches(records):
         _take(batch, writer, summary, rejects)
         if on_progress is not None:
@@ -90,11 +92,13 @@ def _take(
     batch: list[tuple[int, Record | Reject]], writer: Writer, summary: IngestSummary, rejects: IO[str] | None
 ) -> None:
     refused = [item for _, item in batch if isinstance(item, Reject)]
-    outcome = writer.write([(place, item) for place, item in batch if isinstance(item, Record)])
+    records = [(place, item) for place, item in batch if isinstance(item, Record)]
+    outcome = writer.write(records, refused=len(refused))
     refused += outcome.rejected
     summary.read += len(batch)
-    summary.accepted += outcome.accepted
-    summary.duplicate += outcome.duplicate
+    summary.accepted += outcome.number("accepted")
+    summary.completed += outcome.number("completed")
+    summary.duplicate += outcome.number("duplicate")
     summary.rejected += len(refused)
     if rejects is not None:
         for reject in sorted(refused, key=lambda one: one.line):

@@ -2,68 +2,108 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
+from apps.accounts.models import Workspace
 from apps.core.errors import HubError
 from apps.jobs.runner import JobContext
+from apps.traces import costs, mappings, uploads
 from apps.traces.ingest import IngestSummary, ingest
 from apps.traces.models import Source, Upload
-from apps.traces.uploads import rejects_path
 from slmhub import formats
+from slmhub.formats.registry import AUTO
 
-
-class UploadGoneError(HubError):
-    """The uploaded file was imported already, or somebody removed it."""
+# How many seconds back the shown pace looks.
+_PACE_S = 8.0
 
 
 class NothingReadableError(HubError):
     """No line of the file is a call."""
 
 
-def import_upload(context: JobContext, *, upload_id: int) -> dict[str, Any]:
+@dataclass
+class Pace:
+    """Smoothed speeds of an import: lines and bytes a second."""
+
+    lines: float = 0.0
+    bytes: float = 0.0
+    _last: tuple[float, int, int] = field(default_factory=lambda: (time.monotonic(), 0, 0))
+
+    def tick(self, lines: int, at: int) -> None:
+        now = time.monotonic()
+        then, lines_then, at_then = self._last
+        passed = max(now - then, 1e-3)
+        # The first figures count in full, later ones by how long they took.
+        weight = 1.0 if not self.lines else min(1.0, passed / _PACE_S)
+        self.lines += weight * ((lines - lines_then) / passed - self.lines)
+        self.bytes += weight * ((at - at_then) / passed - self.bytes)
+        self._last = now, lines, at
+
+    def seconds_left(self, at: int, size: int) -> float | None:
+        return (size - at) / self.bytes if self.bytes > 0 else None
+
+
+def import_upload(
+    context: JobContext, *, upload_id: int, format: str = AUTO, delivery: str = ""
+) -> dict[str, Any]:
     """Imports one uploaded file; a second attempt starts over and counts what is stored as duplicate."""
-    upload = Upload.objects.select_related("agent__workspace").get(pk=upload_id)
-    path = Path(upload.path)
-    if not path.is_file():
-        raise UploadGoneError("The uploaded file is no longer there.", hint="Upload it again.")
-    rejects = rejects_path(upload)
-    with path.open("rb") as stream, rejects.open("w") as refused:
-
-        def tell(summary: IngestSummary) -> None:
-            _count(upload, summary)
-            note = f"{summary.accepted:,} new calls"
-            context.progress(min(stream.tell(), upload.size), upload.size, note, **summary.as_dict())
-
+    upload = Upload.objects.select_related("agent__workspace", "mapping").get(pk=upload_id)
+    rejects = uploads.rejects_path(upload)
+    rules = mappings.rules_of(upload.mapping) if upload.mapping else None
+    with uploads.opened(upload) as stream, rejects.open("w", buffering=1) as refused:
         summary = ingest(
             agent=upload.agent,
-            records=formats.read(stream),
+            records=formats.read(stream, format, mapping=rules, delivery=delivery),
             source=Source.UPLOAD,
-            on_progress=tell,
+            on_progress=_teller(context, upload, stream, rejects),
             rejects=refused,
         )
     _finish(upload, summary, rejects)
-    path.unlink(missing_ok=True)
+    Path(upload.path).unlink(missing_ok=True)
     _refuse_unreadable(summary, rejects)
-    return summary.as_dict()
+    return {**summary.as_dict(), "seconds_left": None}
 
 
-def _count(upload: Upload, summary: IngestSummary) -> None:
-    Upload.objects.filter(pk=upload.pk).update(**summary.as_dict())
+def _teller(context: JobContext, upload: Upload, stream: BinaryIO, rejects: Path) -> Any:
+    pace, furthest = Pace(), 0
+
+    def tell(summary: IngestSummary) -> None:
+        nonlocal furthest
+        # A zip file is read from its end and back.
+        furthest = max(furthest, min(stream.tell(), upload.size))
+        pace.tick(summary.read, furthest)
+        _count(upload, summary, rejects)
+        context.progress(
+            furthest,
+            upload.size,
+            f"{summary.read:,} lines, {pace.lines:,.0f} a second",
+            lines_per_second=round(pace.lines, 1),
+            seconds_left=pace.seconds_left(furthest, upload.size),
+            **summary.as_dict(),
+        )
+
+    return tell
+
+
+def _count(upload: Upload, summary: IngestSummary, rejects: Path) -> None:
+    refused = str(rejects) if summary.rejected else ""
+    Upload.objects.filter(pk=upload.pk).update(**summary.as_dict(), rejects_path=refused)
 
 
 def _finish(upload: Upload, summary: IngestSummary, rejects: Path) -> None:
-    _count(upload, summary)
-    if summary.rejected:
-        Upload.objects.filter(pk=upload.pk).update(rejects_path=str(rejects))
-    else:
+    _count(upload, summary, rejects)
+    Upload.objects.filter(pk=upload.pk).update(token=None)
+    if not summary.rejected:
         rejects.unlink()
 
 
 def _refuse_unreadable(summary: IngestSummary, rejects: Path) -> None:
-    if summary.accepted or summary.duplicate:
+    if summary.accepted or summary.completed or summary.duplicate:
         return
     if not summary.read:
         raise NothingReadableError("The file holds no lines.")
@@ -73,3 +113,13 @@ def _refuse_unreadable(summary: IngestSummary, rejects: Path) -> None:
         f"No line could be read. Line {first['line']}: {first['reason']}.",
         hint="The rejects file names the others.",
     )
+
+
+def recompute_costs(context: JobContext, *, workspace_id: int) -> dict[str, Any]:
+    """Computes the costs of all calls anew, but for those that their emitter gave."""
+    workspace = Workspace.objects.get(pk=workspace_id)
+
+    def tell(done: int, total: int) -> None:
+        context.progress(done, total, f"{done:,} calls looked at")
+
+    return {"changed": costs.recompute(workspace, tell)}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -16,14 +17,15 @@ from apps.accounts.models import Agent
 from apps.contents.models import Content
 from apps.contents.search import MOST_HITS, matching
 from apps.traces.forms import PERIODS
-from apps.traces.models import Introduction, Span, Status
+from apps.traces.models import Introduction, Kind, Span, Status
 from apps.traces.spans import preview_of
 
 COUNT_UP_TO = 10_000
 SAMPLE = 1_000
 _MOST_FACETS = 100
 _BEFORE, _AFTER = 24, 90
-_PLAIN = ("model", "action", "status", "audience", "source")
+_PLAIN = ("model", "action", "status", "audience", "source", "emitter")
+EVERY_KIND = "all"
 _NOT_LISTED = ("parameters", "attributes", "error", "routing_key")
 
 
@@ -72,13 +74,13 @@ class Row:
     snippet: tuple[str, str, str] | None = None
 
 
-def search(agent: Agent, wanted: dict[str, str]) -> Search:
-    """Calls of the agent narrowed by the values of `CallFilter.wanted`."""
-    spans = Span.objects.calls().filter(agent=agent).select_related("session").defer(*_NOT_LISTED)
-    plain = {
-        name: wanted[name] for name in ("model", "action", "status", "audience", "source") if name in wanted
-    }
-    spans = spans.filter(**plain)
+def search(agent: Agent, wanted: dict[str, Any]) -> Search:
+    """Calls of the agent, or spans of another kind, narrowed by the values of `CallFilter.wanted`."""
+    spans = Span.objects.filter(agent=agent).select_related("session").defer(*_NOT_LISTED)
+    spans = spans.filter(**{name: wanted[name] for name in _PLAIN if name in wanted})
+    kind = wanted.get("kind", Kind.LLM)
+    if kind != EVERY_KIND:
+        spans = spans.filter(kind=kind)
     if "session" in wanted:
         spans = spans.filter(session__external_id=wanted["session"])
     if "period" in wanted:

@@ -114,6 +114,7 @@ class Span(Timestamped):
     )
     format = models.CharField(max_length=40, blank=True)
     environment = models.CharField(max_length=60, blank=True)
+    user = models.CharField(max_length=200, blank=True, help_text="the emitter's id of the person, redacted")
     name = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField()
     latency_ms = models.FloatField(null=True)
@@ -152,6 +153,10 @@ class Span(Timestamped):
     # Only parts of the span have come so far (log events, a create without its update).
     partial = models.BooleanField(default=False)
     revised_at = models.DateTimeField(null=True, help_text="when its emitter last said something new of it")
+    # Keyed hashes of what was delivered of it, 8 bytes each: a redelivery is recognised without a look at it.
+    delivered = models.BinaryField(default=bytes, blank=True, editable=False)
+    # Of a span that came in parts: what must be known to complete it in any order (traces.completion.Parts).
+    parts = models.JSONField(null=True, editable=False)
     input_preview = models.CharField(max_length=200, blank=True)
     output_preview = models.CharField(max_length=200, blank=True)
 
@@ -197,6 +202,13 @@ class Mapping(Timestamped):
         constraints = [models.UniqueConstraint(fields=["agent", "fingerprint"], name="one_mapping_per_shape")]
 
 
+class Arrival(models.TextChoices):
+    """Where an upload stands before it has a job."""
+
+    PARTIAL = "partial", "Incomplete"
+    WAITING = "waiting", "Not started"
+
+
 class Upload(Timestamped):
     """One uploaded file and what became of its lines.
 
@@ -214,7 +226,7 @@ class Upload(Timestamped):
     size = models.BigIntegerField()
     format = models.CharField(max_length=40, blank=True, help_text="what the first lines look like")
     received = models.BigIntegerField(default=0, help_text="bytes on disk")
-    # None once the file is complete: an address to write to must not outlive its use.
+    # None once its import is done: until then a client that lost the last answer may ask again.
     token = models.UUIDField(unique=True, null=True, help_text="names it while it arrives")
     delivery = models.CharField(max_length=32, blank=True)
     mapping = models.ForeignKey(Mapping, null=True, on_delete=models.SET_NULL, related_name="uploads")
@@ -223,3 +235,7 @@ class Upload(Timestamped):
     accepted = models.PositiveIntegerField(default=0)
     duplicate = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
+
+    @property
+    def arrival(self) -> Arrival:
+        return Arrival.WAITING if self.received == self.size else Arrival.PARTIAL

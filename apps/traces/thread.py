@@ -10,7 +10,7 @@ import orjson
 
 from apps.privacy.models import Finding
 from apps.privacy.selectors import of_contents
-from apps.traces.models import Span
+from apps.traces.models import Kind, Span
 from apps.traces.selectors import CallContent, bodies_of, content_ids
 
 LONGEST_SHOWN = 6_000
@@ -119,7 +119,7 @@ def _findings(messages: Sequence[ShownMessage]) -> list[Finding]:
 
 def neighbours(span: Span) -> Neighbours:
     """By time, then by arrival."""
-    if span.session_id is None:
+    if span.session_id is None or span.kind != Kind.LLM:
         return Neighbours()
     order = list(
         Span.objects.calls()
@@ -213,3 +213,8 @@ def json_of(text: str) -> Any:
 
 def pretty(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+
+
+def shown(body: dict[str, Any]) -> ShownMessage:
+    """A message that is not stored."""
+    return _shown(body, 0, [], full=False)

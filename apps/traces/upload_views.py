@@ -16,6 +16,8 @@ from apps.accounts.access import MemberRequest, Right, requires
 from apps.core.errors import HubError
 from apps.jobs import services as jobs
 from apps.jobs.models import State
+from apps.traces import rejects as kept_rejects
+from apps.traces import tus as protocol
 from apps.traces import uploads
 from apps.traces.forms import UploadForm
 from apps.traces.models import Upload
@@ -44,47 +46,89 @@ def _receive(request: MemberRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, form, status=422)
-    received, refused = [], []
+    received, refused, delivery = 0, [], uploads.new_delivery()
     for file in form.cleaned_data["uploaded"]:
+        pieces = file.chunks(uploads.CHUNK)
         try:
-            path = uploads.keep(file)
-            received.append(
-                uploads.receive(agent=request.agent, path=path, filename=file.name, actor=request.user)
+            uploads.keep(
+                agent=request.agent, filename=file.name, pieces=pieces, delivery=delivery, actor=request.user
             )
+            received += 1
         except HubError as error:
             refused.append(f"{file.name}: {error.message} {error.hint}".strip())
     if not received:
         return _page(request, form, error=" ".join(refused), status=422)
     for text in refused:
         messages.warning(request, text)
-    return _after(request, received)
-
-
-def _after(request: MemberRequest, received: list[Upload]) -> HttpResponse:
-    if len(received) == 1:
-        return _to_detail(request, received[0])
-    messages.success(request, f"{len(received)} files are being imported.")
-    return redirect("traces:upload", request.workspace.slug, request.agent.slug)
+    return redirect("traces:upload_review", request.workspace.slug, request.agent.slug, delivery)
 
 
 def _page(request: MemberRequest, form: UploadForm, *, error: str = "", status: int = 200) -> HttpResponse:
-    recent = request.agent.uploads.select_related("job", "uploaded_by").order_by("-pk")[:_LISTED]
-    limit = settings.LARGEST_UPLOAD // 1024**3
+    own = request.agent.uploads.select_related("job", "uploaded_by").order_by("-pk")
     address = request.build_absolute_uri(reverse("uploads"))
-    context = {"form": form, "error": error, "uploads": recent, "limit": limit}
-    context["address"] = f"{address}?agent={request.agent.slug}&filename=calls.jsonl.gz"
+    context = {
+        "form": form,
+        "error": error,
+        "unfinished": own.filter(job=None)[:_LISTED],
+        "uploads": own.exclude(job=None)[:_LISTED],
+        "limit": settings.LARGEST_UPLOAD,
+        "limit_gib": settings.LARGEST_UPLOAD // 1024**3,
+        "address": f"{address}?agent={request.agent.slug}&filename=calls.jsonl.gz",
+    }
     return render(request, "traces/upload.html", context, status=status)
+
+
+@requires(Right.INGEST)
+@require_http_methods(["OPTIONS", "POST"])
+def tus(request: MemberRequest) -> HttpResponse:
+    return protocol.at_collection(_knock(request), lambda: request.agent, request.user)
+
+
+@requires(Right.INGEST)
+@require_http_methods(["OPTIONS", "HEAD", "PATCH", "DELETE"])
+def tus_upload(request: MemberRequest, token: str) -> HttpResponse:
+    return protocol.at_upload(_knock(request), Upload.objects.filter(agent=request.agent), token)
+
+
+def _knock(request: MemberRequest) -> protocol.Knock:
+    def address(upload: Upload) -> str:
+        return reverse("traces:tus_upload", args=[request.workspace.slug, request.agent.slug, upload.token])
+
+    return protocol.Knock(request.method or "", request.headers, request, address)
+
+
+@requires(Right.INGEST)
+@require_POST
+def upload_discard(request: MemberRequest, pk: int) -> HttpResponse:
+    uploads.discard(upload=_upload(request, pk))
+    messages.success(request, "The file was discarded. Nothing of it was imported.")
+    return redirect("traces:upload", request.workspace.slug, request.agent.slug)
 
 
 @requires(Right.VIEW)
 @require_safe
 def upload_detail(request: MemberRequest, pk: int) -> HttpResponse:
     found = _upload(request, pk)
-    context = {"upload": found, "job": found.job, "can_cancel": found.job and not found.job.is_over}
-    context["can_retry"] = (
-        found.job and found.job.state in (State.FAILED, State.CANCELLED) and Path(found.path).is_file()
-    )
+    if found.job is None and found.delivery:
+        return redirect("traces:upload_review", request.workspace.slug, request.agent.slug, found.delivery)
+    job = found.job
+    ended_badly = job is not None and job.state in (State.FAILED, State.CANCELLED)
+    context = {
+        "upload": found,
+        "job": job,
+        "can_cancel": job is not None and not job.is_over,
+        "can_retry": ended_badly and Path(found.path).is_file(),
+        "rejects": kept_rejects.first(found) if request.membership.may(Right.INGEST) else [],
+        "siblings": _siblings(found),
+    }
     return render(request, "traces/upload_detail.html", context)
+
+
+def _siblings(found: Upload) -> list[Upload]:
+    if not found.delivery:
+        return []
+    chosen = Upload.objects.filter(agent=found.agent, delivery=found.delivery).exclude(pk=found.pk)
+    return list(chosen.select_related("job").order_by("pk")[:_LISTED])
 
 
 @requires(Right.INGEST)
@@ -122,12 +166,9 @@ def _change_job(request: MemberRequest, pk: int, change: Callable[..., Any]) -> 
         change(job=found.job, actor=request.user)
     except HubError as error:
         messages.error(request, f"{error.message} {error.hint}".strip())
-    return _to_detail(request, found)
+    return redirect("traces:upload_detail", request.workspace.slug, request.agent.slug, found.pk)
 
 
 def _upload(request: MemberRequest, pk: int) -> Upload:
-    return get_object_or_404(Upload.objects.select_related("job", "uploaded_by"), agent=request.agent, pk=pk)
-
-
-def _to_detail(request: MemberRequest, found: Upload) -> HttpResponse:
-    return redirect("traces:upload_detail", request.workspace.slug, request.agent.slug, found.pk)
+    own = Upload.objects.select_related("job", "uploaded_by", "agent", "workspace")
+    return get_object_or_404(own, agent=request.agent, pk=pk)

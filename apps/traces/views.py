@@ -14,6 +14,7 @@ from apps.traces.forms import CallFilter
 from apps.traces.models import Audience, Session, Source, Span, Status
 from apps.traces.selectors import messages_of_many
 from apps.traces.thread import neighbours, pretty, thread_of
+from apps.traces.tree import trace_of
 
 MOST_CALLS_OF_A_SESSION = 500
 LONGEST_JSON = 200_000
@@ -41,6 +42,7 @@ def _list_context(request: MemberRequest) -> dict[str, Any]:
         "statuses": Status.choices,
         "audiences": Audience.choices,
         "sources": Source.choices,
+        "kinds": form.fields["kind"].choices,  # type: ignore[attr-defined]
         "periods": form.fields["period"].choices,  # type: ignore[attr-defined]
     }
 
@@ -48,7 +50,9 @@ def _list_context(request: MemberRequest) -> dict[str, Any]:
 @requires(Right.VIEW)
 @require_safe
 def call(request: MemberRequest, pk: int) -> HttpResponse:
-    spans = Span.objects.select_related("session", "tools").defer("tools__original", "tools__text")
+    spans = Span.objects.select_related("session", "tools", "details", "emitter").defer(
+        "tools__original", "tools__text", "details__original", "details__text"
+    )
     span = get_object_or_404(spans, agent=request.agent, pk=pk)
     if request.GET.get("format") == "json":
         return _as_json(span)
@@ -61,11 +65,31 @@ def call(request: MemberRequest, pk: int) -> HttpResponse:
         "tools_json": pretty(content.tools)[:LONGEST_JSON],
         "near": neighbours(span),
         "parameters": pretty(span.parameters) if span.parameters else "",
-        "attributes": pretty(span.attributes) if span.attributes else "",
-        "issues": span.attributes.get("issues", []),
+        "attributes": _attributes(span),
+        "issues": span.issues,
+        "has_trace": Span.objects.filter(
+            workspace=request.workspace, agent=request.agent, trace_id=span.trace_id
+        )
+        .exclude(pk=span.pk)
+        .exists(),
         "json": copied if len(copied) <= LONGEST_JSON else "",
     }
     return render(request, "traces/call.html", context)
+
+
+def _attributes(span: Span) -> str:
+    """What no field took, the long ones included."""
+    whole = {**span.attributes, **(span.details.body if span.details else {})}
+    return pretty(whole)[:LONGEST_JSON] if whole else ""
+
+
+@requires(Right.VIEW)
+@require_safe
+def trace(request: MemberRequest, pk: int) -> HttpResponse:
+    """The trace that a span belongs to, as a tree."""
+    span = get_object_or_404(Span.objects.only("trace_id"), agent=request.agent, pk=pk)
+    found = trace_of(request.agent, span.trace_id)
+    return render(request, "traces/trace.html", {"span": span, "trace": found})
 
 
 def _as_json(span: Span) -> HttpResponse:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import re2
 
@@ -12,6 +13,7 @@ from slmhub.redaction.findings import Finding, Surrogate, merge, replace
 
 _SHORTEST = 5
 _KEY_LENGTH = 64
+_REPEATED_LENGTH = 64
 _ESCAPED_SPACE = re.compile(r"\\[nrt]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -39,9 +41,21 @@ def detect(text: str, *, key: str = "") -> list[Finding]:
     """Findings in order, without overlap. `key` is the JSON key that the text stands under: a cue."""
     if len(text) < _SHORTEST:
         return []
+    return list(_remembered(text, key) if len(text) <= _REPEATED_LENGTH else _found(text, key))
+
+
+def _found(text: str, key: str) -> tuple[Finding, ...]:
     cue = f"{key[-_KEY_LENGTH:]}: " if key else ""
-    found = merge(_all(_readable(cue + text)))
-    return [_shifted(finding, len(cue)) for finding in found if finding.end > len(cue)]
+    readable = _readable(cue + text)
+    suspects = _GATE.Match(readable)
+    if not suspects:
+        return ()
+    found = merge(_all(readable, suspects))
+    return tuple(_shifted(finding, len(cue)) for finding in found if finding.end > len(cue))
+
+
+# Roles, names, models and ids come back all the time.
+_remembered = lru_cache(maxsize=20_000)(_found)
 
 
 def redact(text: str, surrogate: Surrogate) -> str:
@@ -49,8 +63,8 @@ def redact(text: str, surrogate: Surrogate) -> str:
     return replace(text, detect(text), surrogate)
 
 
-def _all(text: str) -> Iterator[Finding]:
-    for index in _GATE.Match(text) or ():
+def _all(text: str, suspects: Iterable[int]) -> Iterator[Finding]:
+    for index in suspects:
         detector, pattern = _COMPILED[index]
         for match in pattern.finditer(text):
             finding = _checked(detector, text, match.span(pattern.groups and 1))

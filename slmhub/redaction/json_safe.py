@@ -20,7 +20,10 @@ from slmhub.redaction.findings import Finding, Surrogate, replace
 _DEEPEST = 100
 _DOCUMENTS_DEEP = 8
 _SHORTEST_NUMBER = 10**6
-_MEDIA = re.compile(r"data:(?:image|audio|video|font)/[\w.+-]{1,40};base64,")
+# Pictures, sound and files as base64: no text, so that nothing in it is searched for.
+_MEDIA = re.compile(r"data:[\w.+-]{1,40}/[\w.+-]{1,100}(?:;[\w.=+-]{1,100}){0,4},[A-Za-z0-9+/=_\s-]*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_SHORTEST_BASE64 = 1024
 
 
 @dataclass(frozen=True)
@@ -43,35 +46,33 @@ class TooDeepError(ValueError):
 _FindingsByPath = dict[str, list[PayloadFinding]]
 
 
-class _Leaf(NamedTuple):
-    path: str
-    key: str
-    text: str
+_Path = tuple["_Path", str] | None
 
 
 class _Place(NamedTuple):
-    """Where a walk stands: the path, the nearest key, levels of nesting and of documents in documents."""
+    """Where a walk stands: the segments up to here (written out only for a finding), the nearest key, levels
+    of nesting and of documents in documents."""
 
-    path: str = ""
+    path: _Path = None
     key: str = ""
     depth: int = 0
     documents: int = 0
 
-    def member(self, key: str) -> _Place:
-        return self._replace(path=f"{self.path}/{_escaped(key)}", key=key, depth=self.depth + 1)
 
-    def item(self, index: int) -> _Place:
-        return self._replace(path=f"{self.path}/{index}", depth=self.depth + 1)
+class _Leaf(NamedTuple):
+    """A text at a place; `is_key` when it is the member's key."""
 
-    def inside(self) -> _Place:
-        return self._replace(path=f"{self.path}#", documents=self.documents + 1)
+    path: _Path
+    key: str
+    text: str
+    is_key: bool = False
 
 
 def scan(payload: Any) -> list[PayloadFinding]:
     """All findings of a payload in document order. Raises TooDeepError."""
     return [
         PayloadFinding(
-            leaf.path, found.start, found.end, found.entity, found.score, found.detector,
+            _written(leaf), found.start, found.end, found.entity, found.score, found.detector,
             leaf.text[found.start : found.end],
         )
         for leaf in _leaves(payload, _Place())
@@ -82,68 +83,98 @@ def scan(payload: Any) -> list[PayloadFinding]:
 def apply(payload: Any, findings: Iterable[PayloadFinding], surrogate: Surrogate) -> Any:
     """A new payload with the findings replaced; one whose value is no longer at its place is left out.
 
-    A number that holds a finding becomes a string. Raises TooDeepError.
+    A number that holds a finding becomes a string. What holds no finding is shared with the old payload.
     """
     by_path: _FindingsByPath = defaultdict(list)
     for finding in findings:
         by_path[finding.path].append(finding)
-    return _replaced(payload, _Place(), by_path, surrogate) if by_path else payload
+    if not by_path:
+        return payload
+    return _replaced(payload, "", _Replacing(by_path, _ways(by_path), surrogate))
 
 
 def text_at(payload: Any, path: str) -> str:
     """The text that offsets at this path count in. Raises KeyError, TooDeepError."""
     for leaf in _leaves(payload, _Place()):
-        if leaf.path == path:
+        if _written(leaf) == path:
             return leaf.text
     raise KeyError(path)
 
 
+def _written(leaf: _Leaf) -> str:
+    segments = ["^"] if leaf.is_key else []
+    path = leaf.path
+    while path is not None:
+        path, segment = path
+        segments.append("#" if segment == "#" else f"/{_escaped(segment[1:])}")
+    return "".join(reversed(segments))
+
+
 def _leaves(value: Any, place: _Place) -> Iterator[_Leaf]:
+    """Segments are "#" or start with "/"."""
+    path, key, depth, documents = place
     if isinstance(value, str):
-        yield from _string_leaves(value, place)
+        document = _document(value, depth, documents)
+        if document is not None:
+            yield from _leaves(document, _Place((path, "#"), key, depth, documents + 1))
+        elif not _is_media(value):
+            yield _Leaf(path, key, value)
     elif isinstance(value, dict):
         _refuse_depth(place)
-        for key, item in value.items():
-            yield _Leaf(f"{place.member(key).path}^", "", key)
-            yield from _leaves(item, place.member(key))
+        for name, item in value.items():
+            here = (path, f"/{name}")
+            yield _Leaf(here, "", name, True)
+            if isinstance(item, str) and _is_plain(item):
+                yield _Leaf(here, name, item)
+            elif item is not None:
+                yield from _leaves(item, _Place(here, name, depth + 1, documents))
     elif isinstance(value, list):
         _refuse_depth(place)
         for index, item in enumerate(value):
-            yield from _leaves(item, place.item(index))
+            yield from _leaves(item, _Place((path, f"/{index}"), key, depth + 1, documents))
     elif _is_long_number(value):
-        yield _Leaf(place.path, place.key, str(value))
+        yield _Leaf(path, key, str(value))
 
 
-def _string_leaves(text: str, place: _Place) -> Iterator[_Leaf]:
-    document = _document(text, place)
-    if document is not None:
-        yield from _leaves(document, place.inside())
-    elif not _MEDIA.match(text):
-        yield _Leaf(place.path, place.key, text)
+class _Replacing(NamedTuple):
+    """`ways` holds the path of every container on the way to a finding: all else stays as it is."""
+
+    by_path: _FindingsByPath
+    ways: set[str]
+    surrogate: Surrogate
 
 
-def _replaced(value: Any, place: _Place, by_path: _FindingsByPath, surrogate: Surrogate) -> Any:
+def _ways(paths: Iterable[str]) -> set[str]:
+    ends = re.compile(r"(?=[/#^])|$")
+    return {path[: end.start()] for path in paths for end in ends.finditer(path)}
+
+
+def _replaced(value: Any, path: str, replacing: _Replacing) -> Any:
+    if path not in replacing.ways:
+        return value
     if isinstance(value, str):
-        document = _document(value, place)
-        if document is None:
-            return _with_surrogates(value, by_path.get(place.path, ()), surrogate)
-        changed = _replaced(document, place.inside(), by_path, surrogate)
-        return value if changed == document else _written_like(value, document, changed)
+        return _replaced_text(value, path, replacing)
+    by_path, _, surrogate = replacing
     if isinstance(value, dict):
-        _refuse_depth(place)
+        members = ((key, f"{path}/{_escaped(key)}", item) for key, item in value.items())
         return {
-            _with_surrogates(key, by_path.get(f"{place.member(key).path}^", ()), surrogate): _replaced(
-                item, place.member(key), by_path, surrogate
-            )
-            for key, item in value.items()
+            _with_surrogates(key, by_path.get(f"{below}^", ()), surrogate): _replaced(item, below, replacing)
+            for key, below, item in members
         }
     if isinstance(value, list):
-        _refuse_depth(place)
-        return [_replaced(item, place.item(index), by_path, surrogate) for index, item in enumerate(value)]
-    if place.path in by_path and _is_long_number(value):
-        changed = _with_surrogates(str(value), by_path[place.path], surrogate)
+        return [_replaced(item, f"{path}/{index}", replacing) for index, item in enumerate(value)]
+    if path in by_path and _is_long_number(value):
+        changed = _with_surrogates(str(value), by_path[path], surrogate)
         return value if changed == str(value) else changed
     return value
+
+
+def _replaced_text(text: str, path: str, replacing: _Replacing) -> str:
+    document = _json(text) if f"{path}#" in replacing.ways else None
+    if document is None:
+        return _with_surrogates(text, replacing.by_path.get(path, ()), replacing.surrogate)
+    changed = _replaced(document, f"{path}#", replacing)
+    return text if changed == document else _written_like(text, document, changed)
 
 
 def _with_surrogates(text: str, findings: Iterable[PayloadFinding], surrogate: Surrogate) -> str:
@@ -155,15 +186,32 @@ def _with_surrogates(text: str, findings: Iterable[PayloadFinding], surrogate: S
     return replace(text, standing, surrogate) if standing else text
 
 
-def _document(text: str, place: _Place) -> Any:
+def _document(text: str, depth: int, documents: int) -> Any:
     """The object or list that the text holds as JSON; None when it is plain text."""
-    if place.documents >= _DOCUMENTS_DEEP or text.lstrip()[:1] not in ("{", "["):
+    if documents >= _DOCUMENTS_DEEP:
+        return None
+    document = _json(text)
+    return document if document is not None and _is_shallow(document, depth) else None
+
+
+def _json(text: str) -> Any:
+    if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        document = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return document if _is_shallow(document, place.depth) else None
+
+
+def _is_plain(text: str) -> bool:
+    """Seen at a glance: no document and no media. Most texts are."""
+    return text[:1].isalnum() and len(text) < _SHORTEST_BASE64 and not text.startswith("data:")
+
+
+def _is_media(text: str) -> bool:
+    if text.startswith("data:"):
+        return _MEDIA.fullmatch(text) is not None
+    return len(text) >= _SHORTEST_BASE64 and _BASE64.fullmatch(text) is not None
 
 
 def _written_like(original: str, document: Any, changed: Any) -> str:
@@ -189,7 +237,8 @@ def _items(container: Any) -> Iterable[Any]:
 
 def _refuse_depth(place: _Place) -> None:
     if place.depth > _DEEPEST + 1:
-        raise TooDeepError(f"the payload is nested deeper than {_DEEPEST} levels at {place.path[:200]}")
+        where = _written(_Leaf(place.path, "", ""))[:200]
+        raise TooDeepError(f"the payload is nested deeper than {_DEEPEST} levels at {where}")
 
 
 def _is_long_number(value: Any) -> bool:

@@ -26,7 +26,7 @@ MARK = "HUB_KILL_TEST"
 READY_WITHIN_S = 40
 BACK_WITHIN_S = 10
 GONE_WITHIN_S = 12
-CHILDREN = ["web", "worker-default", "worker-gpu", "specialists", "keeper"]
+CHILDREN = ["web", "worker-default", "worker-gpu", "specialists", "keeper", "ingest"]
 
 
 @contextlib.contextmanager

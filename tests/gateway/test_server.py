@@ -13,7 +13,7 @@ from aiohttp import web
 from openai import APIStatusError, AuthenticationError, PermissionDeniedError
 
 from apps.accounts.access import Scope
-from apps.gateway.snapshot import STALENESS_S
+from apps.accounts.snapshot import STALENESS_S
 from apps.team.services import create_agent, revoke_api_key
 from apps.traces.models import Source, Status
 from tests.gateway.desk import ASK, Desk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,13 +10,16 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db.backends.utils import CursorWrapper
 
+from apps.accounts import snapshot
 from apps.accounts.access import Scope
+from apps.accounts.snapshot import Directory, Kept
 from apps.core.encryption import new_key, seal
 from apps.gateway.asgi import Gateway
 from apps.gateway.snapshot import read
 from apps.registry.models import Teacher
 from apps.registry.services import set_teacher
 from apps.team.services import create_agent, create_api_key
+from apps.traces.spool import SpoolWriter
 from tests.gateway.desk import ASK
 from tests.gateway.specialists import Upstream
 from tests.world import World
@@ -30,7 +34,7 @@ def prepared(world: World, url: str) -> str:
 
 
 async def test_a_warm_request_makes_no_query(
-    world: World, upstream: Upstream, spool: object, monkeypatch: pytest.MonkeyPatch
+    world: World, upstream: Upstream, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = await sync_to_async(prepared)(world, upstream.url)
     queries: list[str] = []
@@ -40,7 +44,8 @@ async def test_a_warm_request_makes_no_query(
         queries.append(sql)
         return execute(cursor, sql, params)
 
-    gateway = Gateway()
+    keys = Kept(snapshot.read, Directory())
+    gateway = Gateway(keys, SpoolWriter(spool))
     headers = {"authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://hub") as client:
         monkeypatch.setattr(CursorWrapper, "execute", counted)
@@ -48,12 +53,13 @@ async def test_a_warm_request_makes_no_query(
         assert queries != []
 
         await gateway.holder.stop()
+        await keys.stop()
         queries.clear()
         for stream in (False, True) * 5:
             body = {**ASK, "stream": stream}
             assert (await client.post("/v1/chat/completions", json=body, headers=headers)).status_code == 200
         assert queries == []
-    await gateway._stop()
+    await gateway.stop()
 
 
 def test_one_unreadable_teacher_keeps_no_other_change_from_coming_into_force(world: World) -> None:
@@ -67,10 +73,10 @@ def test_one_unreadable_teacher_keeps_no_other_change_from_coming_into_force(wor
 
 def test_what_is_off_or_revoked_is_not_in_the_snapshot(world: World) -> None:
     key, _ = create_api_key(workspace=world.workspace, name="k", scopes=[Scope.INFER], actor=world.admin)
-    assert key.digest in read().keys
+    assert key.digest in snapshot.read().keys
 
     world.workspace.api_keys.update(revoked_at=key.created_at)
-    assert read().keys == {}
+    assert snapshot.read().keys == {}
 
 
 def test_a_snapshot_costs_the_same_for_any_number_of_keys(
@@ -79,5 +85,7 @@ def test_a_snapshot_costs_the_same_for_any_number_of_keys(
     for number in range(20):
         create_api_key(workspace=world.workspace, name=str(number), scopes=[Scope.INFER], actor=world.admin)
 
-    with django_assert_num_queries(4):
-        assert len(read().keys) == 20
+    with django_assert_num_queries(2):
+        assert len(snapshot.read().keys) == 20
+    with django_assert_num_queries(2):
+        read()

@@ -13,7 +13,8 @@ from apps.accounts.access import Scope
 from apps.accounts.models import Agent
 from apps.team.services import create_agent, create_api_key, revoke_api_key
 from apps.traces.models import Span, Upload
-from tests.traces.calls import lines, session_rows
+from tests.traces.calls import lines, says, session_rows, user
+from tests.traces.intake.exports import traces_json
 from tests.world import World
 
 
@@ -39,8 +40,34 @@ class TestCalls:
     def test_many_calls_are_stored_before_the_answer(self, world: World) -> None:
         response = post("/api/v1/calls", {"agent": "support-desk", "calls": session_rows()}, headers(world))
         assert response.status_code == 200
-        assert response.json() == {"read": 3, "accepted": 3, "duplicate": 0, "rejected": 0, "rejects": []}
+        counts = {"read": 3, "accepted": 3, "completed": 0, "duplicate": 0, "rejected": 0}
+        assert response.json() == {**counts, "rejects": []}
         assert Span.objects.filter(agent=world.agent, source="api").count() == 3
+
+    def test_a_call_of_a_known_id_changes_nothing(self, world: World) -> None:
+        body = {"agent": "support-desk", "calls": session_rows()}
+        sent = headers(world)
+        post("/api/v1/calls", body, sent)
+        again = post("/api/v1/calls", body, sent)
+        assert (again.status_code, again.json()["duplicate"]) == (200, 3)
+        assert Span.objects.count() == 3
+
+    def test_any_format_of_a_file_is_taken(self, world: World) -> None:
+        anthropic = {
+            "id": "a1", "request": {"model": "claude", "max_tokens": 9, "messages": [user("Hello")]},
+            "response": {
+                "id": "msg_1", "type": "message", "role": "assistant", "model": "claude",
+                "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn",
+                "usage": {"input_tokens": 3, "output_tokens": 2},
+            },
+        }  # fmt: skip
+        tuning = {"messages": [user("Hello"), says("Hi")]}
+        export = orjson.loads(traces_json(["00112233aabbccdd", "00112233aabbccde"]))
+        body = {"agent": "support-desk", "calls": [anthropic, tuning, export]}
+        sent = headers(world)
+        assert post("/api/v1/calls", body, sent).json()["accepted"] == 4
+        assert post("/api/v1/calls", body, sent).json()["duplicate"] == 4
+        assert set(Span.objects.values_list("source", flat=True)) == {"api"}
 
     def test_one_call_needs_no_list(self, world: World) -> None:
         response = post("/api/v1/calls", {"agent": "support-desk", **session_rows()[0]}, headers(world))

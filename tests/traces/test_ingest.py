@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ from tests.world import World
 class TestIngest:
     def test_it_stores_calls_with_what_lists_need(self, world: World) -> None:
         summary = taken_in(world.agent, session_rows())
-        assert summary.as_dict() == {"read": 3, "accepted": 3, "duplicate": 0, "rejected": 0}
+        assert summary.as_dict() == {"read": 3, "accepted": 3, "completed": 0, "duplicate": 0, "rejected": 0}
         first, second, _ = Span.objects.order_by("started_at")
         assert (first.action, first.previous, first.audience) == (
             "tool:lookup_order",
@@ -48,7 +49,7 @@ class TestIngest:
             Finding.objects.count(),
         )
         summary = taken_in(world.agent, session_rows())
-        assert summary.as_dict() == {"read": 3, "accepted": 0, "duplicate": 3, "rejected": 0}
+        assert summary.as_dict() == {"read": 3, "accepted": 0, "completed": 0, "duplicate": 3, "rejected": 0}
         after = (
             Span.objects.count(),
             Content.objects.count(),
@@ -135,7 +136,7 @@ class TestIngest:
         taken_in(world.agent, [row("1", [user("hi")], says("a"), timestamp=clock)])
         span = Span.objects.get()
         assert 2015 <= span.started_at.year <= timezone.now().year + 1
-        assert span.attributes["issues"]
+        assert span.issues
 
     def test_it_publishes_one_event_a_batch_with_counts_only(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -192,13 +193,78 @@ class TestRejects:
         assert (summary.accepted, summary.rejected) == (1, 1)
         assert Span.objects.get().input_tokens is None
 
-    def test_huge_attributes_are_cut_down(self, world: World) -> None:
-        taken_in(
-            world.agent, [row("1", [user("hi")], says("a"), metadata={"a": "x" * 500_000}, other="kept")]
-        )
+    def test_huge_attributes_stand_beside_the_row(self, world: World) -> None:
+        long = {"a": "x y " * 100_000, "mail": "bob@acme.org"}
+        taken_in(world.agent, [row("1", [user("hi")], says("a"), metadata=long, other="kept")])
         span = Span.objects.get()
         assert span.attributes["other"] == "kept"
-        assert len(orjson.dumps(span.attributes)) < 70_000
+        assert len(orjson.dumps(span.attributes)) < 20_000
+        assert span.details is not None
+        assert span.details.body["metadata"] == {**long, "mail": "[EMAIL_1]"}
+
+
+class TestOddInput:
+    def test_nul_and_half_characters_are_replaced(self, world: World) -> None:
+        record = formats.parse_row(row("1", [user("hi")], says("a")))
+        record.messages, record.name = [user("a\0b \\u0000")], "n\0\ud800"
+        record.trace_id, record.attributes = "t\0", {"k\0": ["v\0\ud800", 2**70, {1: b"x"}]}
+        assert ingest_module.ingest(agent=world.agent, records=[record], source=Source.API).accepted == 1
+        span = Span.objects.get()
+        assert messages_of(span)[0]["content"] == "a\ufffdb \\u0000"
+        assert (span.trace_id, span.name) == ("t\ufffd", "n\ufffd?")
+        assert span.attributes["k\ufffd"] == ["v\ufffd?", str(2**70), {"1": "b'x'"}]
+
+    def test_huge_ids_are_fitted_and_still_told_apart(self, world: World) -> None:
+        records = [formats.parse_row(row("1", [user("hi")], says("a"))) for _ in "ab"]
+        for record, end in zip(records, "ab", strict=True):
+            record.span_id, record.session = "i" * 10_000 + end, "s" * 9_000 + end
+        first = ingest_module.ingest(agent=world.agent, records=records, source=Source.API)
+        again = ingest_module.ingest(agent=world.agent, records=records, source=Source.API)
+        assert (first.accepted, again.duplicate, Session.objects.count()) == (2, 2, 2)
+
+    def test_ten_thousand_attributes_are_all_kept(self, world: World) -> None:
+        record = formats.parse_row(row("1", [user("hi")], says("a")))
+        record.attributes = {f"key {n}": f"value {n}" for n in range(10_000)}
+        ingest_module.ingest(agent=world.agent, records=[record], source=Source.API)
+        span = Span.objects.get()
+        assert len(span.attributes) <= 300
+        assert span.details is not None
+        assert {**span.attributes, **span.details.body} == record.attributes
+
+    def test_attributes_beyond_all_measure_are_cut_with_a_note(self, world: World) -> None:
+        record = formats.parse_row(row("1", [user("hi")], says("a")))
+        record.attributes = {"long": "word " * 2_000_000, "other": "kept " * 5_000}
+        ingest_module.ingest(agent=world.agent, records=[record], source=Source.API)
+        details = Span.objects.get().details
+        assert details is not None
+        assert details.body["other"] == record.attributes["other"]
+        assert details.body["long"].endswith("cut: 10,000,010 bytes")
+
+    def test_thirty_two_thousand_messages_are_one_call(self, world: World) -> None:
+        assert taken_in(world.agent, [row("1", [user("hi"), says("a")] * 16_000, says("b"))]).accepted == 1
+        assert len(Span.objects.get().message_ids) == 32_000
+
+    def test_media_is_stored_once_and_neither_searched_nor_scanned(self, world: World) -> None:
+        url = "data:image/png;base64," + "4111111111111111+/AKIAIOSFODNN7EXAMPLE" * 100
+        shown = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}
+        sound = {"type": "input_audio", "input_audio": {"data": "4111111111111111/" * 100, "format": "wav"}}
+        heard = {"role": "user", "content": [{"type": "text", "text": "hear"}, sound]}
+        rows = [row(str(n), [shown, heard], says("a"), session_id="s") for n in range(3)]
+        taken_in(world.agent, rows)
+        assert Content.objects.filter(role="user").count() == 2
+        assert set(Content.objects.filter(role="user").values_list("text", flat=True)) == {"", "hear"}
+        assert Finding.objects.count() == 0
+
+    def test_what_only_pretends_to_be_media_is_searched(self, world: World) -> None:
+        taken_in(world.agent, [row("1", [user("data:image/png;base64, write to bob@acme.org")], says("a"))])
+        assert messages_of(Span.objects.get())[0]["content"].endswith("[EMAIL_1]")
+
+    def test_a_span_that_ends_before_it_starts_is_noted(self, world: World) -> None:
+        record = formats.parse_row(row("1", [user("hi")], says("a")))
+        assert record.started_at is not None
+        record.ended_at = record.started_at - timedelta(seconds=5)
+        ingest_module.ingest(agent=world.agent, records=[record], source=Source.API)
+        assert Span.objects.get().issues == ["clock_skew"]
 
 
 class TestMessagesOf:
@@ -223,7 +289,7 @@ class TestMessagesOf:
     def test_a_call_with_tool_arguments_that_are_not_json_is_kept(self, world: World) -> None:
         taken_in(world.agent, [row("1", [user("hi")], asks_tool("{'order': 'A'}"))])
         span = Span.objects.get()
-        assert span.attributes["issues"] == ["arguments_not_json"]
+        assert span.issues == ["arguments_not_json"]
         output = messages_of_many([span])[span.pk].output
         assert output is not None
         assert output["tool_calls"][0]["function"]["arguments"] == "{'order': 'A'}"

@@ -76,6 +76,11 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(help_text='when its emitter last said something new of it', null=True),
         ),
         migrations.AddField(
+            model_name='span',
+            name='user',
+            field=models.CharField(blank=True, help_text="the emitter's id of the person, redacted", max_length=200),
+        ),
+        migrations.AddField(
             model_name='upload',
             name='completed',
             field=models.PositiveIntegerField(default=0),

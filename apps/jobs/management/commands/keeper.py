@@ -10,7 +10,7 @@ from apps.jobs.keeper import keep
 
 
 class Command(BaseCommand):
-    help = "Sweeps expired job leases, pings the queue clusters and drains the gateway's spool, until ended."
+    help = "Sweeps expired job leases and pings the queue clusters, until ended."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()

@@ -15,7 +15,7 @@ from slmhub.supervision.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Runs web, queue workers, specialist server and keeper, and restarts what dies."
+    help = "Runs web, queue workers, specialist server, keeper and ingest, and restarts what dies."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -32,6 +32,7 @@ class Command(BaseCommand):
             tree.worker("gpu"),
             tree.specialist_server(),
             tree.keeper(),
+            tree.ingest(),
             *([tree.demo_teacher()] if options["demo"] else []),
         ]
         self.stdout.write(f"SLM Hub: http://{options['host']}:{options['port']}/  (Ctrl-C ends it)")

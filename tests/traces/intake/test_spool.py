@@ -1,38 +1,55 @@
-"""From the answer to the row: an acknowledged call is neither lost nor doubled."""
+"""From the acknowledgement to the row: nothing is lost and nothing doubled."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from django.db import OperationalError, connection
+from psycopg.errors import ProgramLimitExceeded
 
-from apps.gateway import recorder, spool
-from apps.gateway.recorder import drain
-from apps.gateway.spool import SpoolFullError, SpoolWriter, as_bytes, records_after, seal_note
-from apps.traces.models import Span
+from apps.traces import drain as drains
+from apps.traces import spool
+from apps.traces.drain import LOCK, drain
+from apps.traces.models import Source, Span
+from apps.traces.spool import (
+    Header,
+    Note,
+    SpoolFullError,
+    SpoolWriter,
+    Way,
+    backlog,
+    framed,
+    notes_after,
+    seal_note,
+)
+from tests.servers import eventually
+from tests.traces.intake.exports import span_id, traces
 from tests.world import World
 
 
-def note(world: World, name: str, **row: Any) -> dict[str, Any]:
+def note(world: World, name: str, *, agent: int | None = None, **row: Any) -> Note:
     request = {"model": "m", "messages": [{"role": "user", "content": f"question {name}"}]}
     answer = {"role": "assistant", "content": f"answer {name}"}
     response = {"choices": [{"index": 0, "message": answer, "finish_reason": "stop"}]}
-    return {
-        "agent": world.agent.pk,
-        "row": {
-            "id": name,
-            "timestamp": "2026-01-01T00:00:00Z",
-            "request": request,
-            "response": response,
-            **row,
-        },
-    }
+    logged = {"id": name, "timestamp": "2026-01-01T00:00:00Z", "request": request, "response": response}
+    header = Header(way=Way.ROW, source=Source.GATEWAY, agent=agent or world.agent.pk)
+    return Note(header, orjson.dumps({**logged, **row}))
+
+
+def as_bytes(sealed: bytes) -> bytes:
+    return framed(sealed, time.time())
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != LOCK)
 
 
 def dead_pid() -> int:
@@ -56,15 +73,17 @@ def names() -> list[str]:
 
 
 def read(folder: Path) -> list[str]:
-    return [
-        found["row"]["id"] for path in sorted(folder.glob("*.spool")) for found, _ in records_after(path, 0)
-    ]
+    return [id_of(found) for path in sorted(folder.glob("*.spool")) for found, _ in notes_after(path, 0)]
+
+
+def id_of(found: Note) -> str:
+    return str(orjson.loads(found.payload)["id"])
 
 
 def write(world: World, folder: Path, *wanted: str) -> SpoolWriter:
     async def run() -> SpoolWriter:
         writer = SpoolWriter(folder)
-        await asyncio.gather(*(writer.write(note(world, name)) for name in wanted))
+        await asyncio.gather(*(writer.write(*note(world, name)) for name in wanted))
         return writer
 
     return asyncio.run(run())
@@ -94,7 +113,7 @@ def test_a_full_file_is_followed_by_another(
     async def run() -> None:
         writer = SpoolWriter(tmp_path)
         for name in "abcdef":
-            await writer.write(note(world, name))
+            await writer.write(*note(world, name))
 
     asyncio.run(run())
     assert len(list(tmp_path.iterdir())) > 1
@@ -112,11 +131,11 @@ def test_it_never_goes_on_in_a_file_that_was_there_before(world: World, tmp_path
 def test_a_caller_that_has_gone_stops_nobody_else(world: World, tmp_path: Path) -> None:
     async def run() -> None:
         writer = SpoolWriter(tmp_path)
-        gone = [asyncio.create_task(writer.write(note(world, f"gone-{n}"))) for n in range(5)]
+        gone = [asyncio.create_task(writer.write(*note(world, f"gone-{n}"))) for n in range(5)]
         await asyncio.sleep(0)
         for task in gone:
             task.cancel()
-        await asyncio.wait_for(writer.write(note(world, "stays")), 5)
+        await asyncio.wait_for(writer.write(*note(world, "stays")), 5)
 
     asyncio.run(run())
     assert "stays" in read(tmp_path)
@@ -130,10 +149,10 @@ def test_more_than_the_disk_takes_is_refused_not_dropped(
     async def run() -> None:
         writer = SpoolWriter(tmp_path)
         writer._thread = threading.current_thread()  # a disk that takes nothing
-        waiting = [asyncio.create_task(writer.write(note(world, str(n)))) for n in range(2)]
+        waiting = [asyncio.create_task(writer.write(*note(world, str(n)))) for n in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(SpoolFullError):
-            await writer.write(note(world, "one too many"))
+            await writer.write(*note(world, "one too many"))
         with pytest.raises(SpoolFullError):
             writer.check_room()
         for task in waiting:
@@ -153,11 +172,11 @@ def test_a_disk_error_reaches_the_caller_and_the_next_record_is_whole(
 
     async def run() -> None:
         writer = SpoolWriter(tmp_path)
-        await writer.write(note(world, "before"))
+        await writer.write(*note(world, "before"))
         monkeypatch.setattr(spool.os, "fsync", full)
         with pytest.raises(OSError, match="No space"):
-            await writer.write(note(world, "refused"))
-        await writer.write(note(world, "after"))
+            await writer.write(*note(world, "refused"))
+        await writer.write(*note(world, "after"))
 
     asyncio.run(run())
     assert {"before", "after"} <= set(read(tmp_path))
@@ -180,8 +199,31 @@ def test_a_file_that_is_read_and_whose_writer_is_dead_goes(world: World, tmp_pat
 
     drain(tmp_path)
     drain(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert left(tmp_path) == []
     assert names() == ["a"]
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_the_file_of_a_writer_that_has_nothing_to_do_goes_and_another_follows(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "CLOSE_AFTER_S", 0.05)
+
+    async def run() -> None:
+        writer = SpoolWriter(tmp_path)
+        for name in "ab":
+            await writer.write(*note(world, name))
+            await asyncio.to_thread(eventually, lambda: list(tmp_path.glob("*.closed")))
+            await asyncio.to_thread(drain_twice)
+
+    def drain_twice() -> None:
+        drain(tmp_path)
+        drain(tmp_path)
+        assert left(tmp_path) == []
+        connection.close()
+
+    asyncio.run(run())
+    assert names() == ["a", "b"]
 
 
 def test_the_file_of_a_living_writer_stays(world: World, tmp_path: Path) -> None:
@@ -200,7 +242,7 @@ def test_half_a_record_at_the_end_is_left_out(world: World, tmp_path: Path) -> N
         drain(tmp_path)
 
     assert names() == ["a"]
-    assert list(tmp_path.iterdir()) == []
+    assert left(tmp_path) == []
 
 
 def test_a_record_that_is_still_being_written_is_read_when_it_is_whole(world: World, tmp_path: Path) -> None:
@@ -252,20 +294,41 @@ def test_two_who_drain_at_once_store_each_call_once(world: World, tmp_path: Path
 def test_a_call_that_cannot_be_stored_is_set_aside_and_holds_up_nobody(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ingest = recorder.ingest
+    ingest = drains.ingest
 
     def picky(*, records: list[Any], **options: Any) -> Any:
+        records = list(records)
         if any(record.span_id == "poison" for record in records):
             raise ValueError("no row can hold it")
         return ingest(records=records, **options)
 
-    monkeypatch.setattr(recorder, "ingest", picky)
+    monkeypatch.setattr(drains, "ingest", picky)
     write(world, tmp_path, "a", "poison", "b")
     drain(tmp_path)
 
     assert names() == ["a", "b"]
     (aside,) = tmp_path.glob("*.refused")
-    assert [found["row"]["id"] for found, _ in records_after(aside, 0)] == ["poison"]
+    assert [id_of(found) for found, _ in notes_after(aside, 0)] == ["poison"]
+    assert backlog(tmp_path).refused == 1
+
+
+def test_a_row_that_is_too_large_for_the_database_holds_up_nobody(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = drains.ingest
+
+    def postgres(*, records: list[Any], **options: Any) -> Any:
+        records = list(records)
+        if any(record.span_id == "huge" for record in records):
+            raise OperationalError("string is too long for tsvector") from ProgramLimitExceeded()
+        return ingest(records=records, **options)
+
+    monkeypatch.setattr(drains, "ingest", postgres)
+    write(world, tmp_path, "a", "huge", "b")
+    drain(tmp_path)
+
+    assert names() == ["a", "b"]
+    assert backlog(tmp_path).refused == 1
 
 
 def test_while_the_database_is_away_everything_waits(
@@ -276,7 +339,7 @@ def test_while_the_database_is_away_everything_waits(
 
     write(world, tmp_path, "a", "b")
     with monkeypatch.context() as patch:
-        patch.setattr(recorder, "ingest", away)
+        patch.setattr(drains, "ingest", away)
         with pytest.raises(OperationalError):
             drain(tmp_path)
     assert list(tmp_path.glob("*.refused")) == []
@@ -301,7 +364,7 @@ def test_what_stands_before_a_damage_is_stored_and_the_rest_is_kept(
     assert len(list(tmp_path.glob("*.damaged"))) == 1
 
 
-def test_a_row_of_no_known_shape_is_counted_not_stored(world: World, tmp_path: Path) -> None:
+def test_a_row_of_no_known_shape_is_set_aside(world: World, tmp_path: Path) -> None:
     left_behind(
         tmp_path, [seal_note(note(world, "odd", request={"messages": [5]})), seal_note(note(world, "a"))]
     )
@@ -311,7 +374,120 @@ def test_a_row_of_no_known_shape_is_counted_not_stored(world: World, tmp_path: P
 
 
 def test_calls_of_an_agent_that_was_deleted_are_passed_over(world: World, tmp_path: Path) -> None:
-    left_behind(tmp_path, [seal_note({**note(world, "gone"), "agent": 999_999}), seal_note(note(world, "a"))])
+    left_behind(tmp_path, [seal_note(note(world, "gone", agent=999_999)), seal_note(note(world, "a"))])
 
     assert drain(tmp_path) == 2
     assert names() == ["a"]
+
+
+# ---- bodies of every size, together
+
+
+def export(world: World, ids: list[bytes], text: str = "hello") -> Note:
+    header = Header(
+        way=Way.OTLP_TRACES, source=Source.OTLP, agent=world.agent.pk, content_type="application/x-protobuf"
+    )
+    return Note(header, traces(ids, text=text))
+
+
+def test_many_bodies_of_an_agent_go_into_one_ingest(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest, asked = drains.ingest, []
+
+    def counted(**options: Any) -> Any:
+        asked.append(options["source"])
+        return ingest(**options)
+
+    monkeypatch.setattr(drains, "ingest", counted)
+    ids = [span_id() for _ in range(40)]
+    notes = [export(world, [one]) for one in ids] + [note(world, "a"), note(world, "b")]
+    left_behind(tmp_path, [seal_note(one) for one in notes])
+
+    assert drain(tmp_path) == 42
+    assert sorted(asked) == [Source.GATEWAY, Source.OTLP]
+    assert names() == sorted(["a", "b", *(one.hex() for one in ids)])
+
+
+def test_a_body_that_breaks_among_many_is_found_and_set_aside(world: World, tmp_path: Path) -> None:
+    ids = [span_id() for _ in range(9)]
+    notes = [export(world, [one]) for one in ids]
+    notes.insert(5, Note(notes[0].header, b"\xff\xff no protobuf"))
+    left_behind(tmp_path, [seal_note(one) for one in notes])
+    drain(tmp_path)
+
+    assert names() == sorted(one.hex() for one in ids)
+    assert backlog(tmp_path).refused == 1
+
+
+def test_a_long_body_is_sealed_in_steps_and_read_whole(world: World, tmp_path: Path) -> None:
+    payload = os.urandom(3 * 1024**2 + 7)
+    header = note(world, "a").header
+
+    async def run() -> None:
+        await SpoolWriter(tmp_path).write(header, payload)
+
+    asyncio.run(run())
+    (path,) = tmp_path.glob("*.spool")
+    assert [found for found, _ in notes_after(path, 0)] == [Note(header, payload)]
+
+
+def test_the_backlog_tells_bytes_and_age(world: World, tmp_path: Path) -> None:
+    sealed = seal_note(note(world, "a"))
+    path = left_behind(tmp_path, [])
+    path.write_bytes(framed(sealed, time.time() - 60) + framed(sealed, time.time()))
+
+    waiting = backlog(tmp_path)
+    assert waiting.bytes_waiting == path.stat().st_size
+    assert 59 < waiting.oldest_s < 70
+    drain(tmp_path)
+    assert (backlog(tmp_path).bytes_waiting, backlog(tmp_path).oldest_s) == (0, 0.0)
+
+
+def test_a_spool_that_holds_enough_asks_to_wait(world: World, tmp_path: Path, settings: Any) -> None:
+    path = left_behind(tmp_path, [seal_note(note(world, "a"))])
+    settings.SPOOL_LIMIT = path.stat().st_size
+    with pytest.raises(SpoolFullError, match="wait to be stored"):
+        SpoolWriter(tmp_path).check_room()
+    SpoolWriter(tmp_path).check_room(share=1.25)
+
+    drain(tmp_path)
+    SpoolWriter(tmp_path).check_room()
+
+
+def test_a_disk_that_is_almost_full_takes_nothing(world: World, tmp_path: Path, settings: Any) -> None:
+    settings.SPOOL_DISK_FLOOR = 2**60
+    with pytest.raises(SpoolFullError, match="almost full"):
+        SpoolWriter(tmp_path).check_room()
+
+
+def test_a_body_that_kills_the_process_again_and_again_is_set_aside(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = left_behind(tmp_path, [seal_note(note(world, name)) for name in ("deadly", "b", "c")])
+    path.with_suffix(".trying").write_text(f"0 {drains.REFUSED_AFTER}")
+
+    assert drain(tmp_path) == 3
+    assert names() == ["b", "c"]
+    assert backlog(tmp_path).refused == 1
+
+
+def test_a_few_deaths_cost_only_the_batch(world: World, tmp_path: Path) -> None:
+    path = left_behind(tmp_path, [seal_note(note(world, name)) for name in "abc"])
+    path.with_suffix(".trying").write_text(f"0 {drains.ALONE_AFTER}")
+
+    assert drain(tmp_path) == 3
+    assert names() == ["a", "b", "c"]
+    drain(tmp_path)
+    assert left(tmp_path) == []
+
+
+def test_a_length_that_no_record_has_is_damage_and_not_the_end(world: World, tmp_path: Path) -> None:
+    path = left_behind(tmp_path, [seal_note(note(world, "a"))], b"\xff" * 40)
+    drain(tmp_path)
+    drain(tmp_path)
+
+    assert names() == ["a"]
+    (damaged,) = left(tmp_path)
+    assert damaged.startswith(path.stem)
+    assert damaged.endswith(".damaged")

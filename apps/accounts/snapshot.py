@@ -1,0 +1,110 @@
+"""Keys and agents in memory, for the raw ASGI applications: a request makes no database query.
+
+What is kept is read anew every `REFRESH_S`, so a revoked key is refused after at most `STALENESS_S`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+
+from apps.accounts.access import Scope
+from apps.accounts.models import Agent, ApiKey
+
+REFRESH_S = 0.5
+STALENESS_S = 1.0
+
+Value = TypeVar("Value")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class KeyEntry:
+    id: int
+    workspace_id: int
+    agent_id: int | None
+    scopes: frozenset[str]
+
+    def allows(self, scope: Scope) -> bool:
+        return scope.value in self.scopes
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The keys that are in force, by the SHA-256 of their secret, and agents by (workspace, slug)."""
+
+    keys: dict[str, KeyEntry] = field(default_factory=dict)
+    agents: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def key_of(self, secret: str) -> KeyEntry | None:
+        return self.keys.get(hashlib.sha256(secret.strip().encode()).hexdigest())
+
+    def agents_of(self, key: KeyEntry) -> dict[str, int]:
+        """Slug and id of the agents that the key may speak for."""
+        return {
+            slug: agent
+            for (workspace, slug), agent in self.agents.items()
+            if workspace == key.workspace_id and key.agent_id in (None, agent)
+        }
+
+    def agent_of(self, key: KeyEntry, slug: str) -> int | None:
+        """The agent that a request is about: the key's own, the one that is named, or the only one."""
+        if key.agent_id is not None:
+            return key.agent_id
+        if slug:
+            return self.agents.get((key.workspace_id, slug))
+        own = list(self.agents_of(key).values())
+        return own[0] if len(own) == 1 else None
+
+
+def read() -> Directory:
+    close_old_connections()
+    keys = ApiKey.objects.filter(revoked_at=None)
+    return Directory(
+        keys={
+            key.digest: KeyEntry(key.pk, key.workspace_id, key.agent_id, frozenset(key.scopes))
+            for key in keys
+        },
+        agents={(agent.workspace_id, agent.slug): agent.pk for agent in Agent.objects.all()},
+    )
+
+
+class Kept(Generic[Value]):
+    """What `read` returned last, kept fresh by one task of this process."""
+
+    def __init__(self, read: Callable[[], Value], empty: Value) -> None:
+        self.current = empty
+        self.is_read = False
+        self._read = read
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Reads it and keeps it fresh; does nothing when that is so already."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_fresh())
+            await self._refresh()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        try:
+            self.current = await sync_to_async(self._read)()
+            self.is_read = True
+        except Exception:
+            log.exception("%s failed; what was read last stays in force", self._read.__module__)

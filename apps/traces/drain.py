@@ -1,0 +1,238 @@
+"""Turns spooled bodies into traces; `manage.py ingest_spool` calls `drain` over and over.
+
+Several bodies go into one ingest. The offset is stored after the rows are committed; a crash between the two
+reads some bodies again, which changes nothing because their span ids are known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+from psycopg.errors import ProgramLimitExceeded, StatementTooComplex
+
+from apps.accounts.models import Agent
+from apps.core.encryption import SealBrokenError
+from apps.traces.decode import records_of
+from apps.traces.ingest import ingest
+from apps.traces.models import Source
+from apps.traces.spool import (
+    Note,
+    closed_file,
+    framed,
+    notes_after,
+    offset_file,
+    offset_of,
+    seal_note,
+    spool_name,
+    undrained,
+)
+
+MOST_NOTES = 1000
+MOST_BYTES = 16 * 1024**2
+FOREIGN_SILENCE_S = 24 * 3600
+IDLE_S = 0.1
+AFTER_FAILURE_S = 1.0
+# A body at which the process died so often goes in alone, and then not at all.
+ALONE_AFTER = 3
+# What PostgreSQL says of a row that is too large for it, in the class of errors that pass by themselves.
+TOO_MUCH = (ProgramLimitExceeded, StatementTooComplex)
+REFUSED_AFTER = 8
+LOCK = ".drain.lock"
+
+Entry = tuple[Note, int]
+
+log = logging.getLogger(__name__)
+
+
+def keep_draining(until: Callable[[], bool], folder: Path | None = None) -> None:
+    """Drains until `until` says so. A pass that fails is logged and tried again."""
+    while not until():
+        close_old_connections()
+        pause = IDLE_S
+        try:
+            pause = 0.0 if drain(folder, until) else IDLE_S
+        except Exception:
+            log.exception("the spool could not be drained; trying again")
+            pause = AFTER_FAILURE_S
+        if pause:
+            time.sleep(pause)
+
+
+def drain(folder: Path | None = None, until: Callable[[], bool] = lambda: False) -> int:
+    """Ingests every whole note of every spool file once; returns how many were read.
+
+    0 also when another process drains this folder just now.
+    """
+    folder = folder or Path(settings.SPOOL_DIR)
+    with _alone(folder) as alone:
+        if not alone:
+            return 0
+        return sum(_drain_file(path, until) for path, _, _ in undrained(folder) if not until())
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """The kernel frees the lock of a process that dies."""
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _drain_file(path: Path, until: Callable[[], bool]) -> int:
+    # Asked first: what is written after the reading must not be deleted.
+    abandoned = _is_abandoned(path)
+    try:
+        read = _read_on(path, until)
+    except SealBrokenError:
+        log.exception("the spool file %s is damaged; what stands before the damage is stored", path)
+        if abandoned:
+            _forget(path)
+            path.rename(path.with_suffix(f".{time.time_ns()}.damaged"))
+        return 0
+    if abandoned and not read and not until():
+        _forget(path)
+        path.unlink(missing_ok=True)
+    return read
+
+
+def _forget(path: Path) -> None:
+    """Before the file goes: a later one of its name is another one, and must be read from its beginning."""
+    for note in (closed_file(path), offset_file(path), tried_file(path)):
+        note.unlink(missing_ok=True)
+
+
+def _read_on(path: Path, until: Callable[[], bool]) -> int:
+    offset, read = offset_of(path), 0
+    if path.stat().st_size <= offset:
+        return 0
+    tried = _Tried(path)
+    for batch in _batches(notes_after(path, offset), tried.deaths(offset) >= ALONE_AFTER):
+        with tried.at(offset) as deaths:
+            notes = [note for note, _ in batch]
+            if deaths >= REFUSED_AFTER and len(notes) == 1:
+                log.error("the process died %s times over a body; it is set aside", deaths)
+                _set_aside(notes[0], path)
+            else:
+                _take(notes, path)
+        offset = batch[-1][1]
+        _store_offset(path, offset)
+        read += len(batch)
+        if until():
+            break
+    return read
+
+
+class _Tried:
+    """How often a process has died (out of memory, kill -9) over what stands at an offset."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = tried_file(path)
+
+    def deaths(self, offset: int) -> int:
+        try:
+            at, times = self.path.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return 0
+        return int(times) if int(at) == offset else 0
+
+    @contextlib.contextmanager
+    def at(self, offset: int) -> Iterator[int]:
+        """Only who lives on takes its mark away."""
+        deaths = self.deaths(offset)
+        self.path.write_text(f"{offset} {deaths + 1}")
+        try:
+            yield deaths
+        finally:
+            self.path.unlink(missing_ok=True)
+
+
+def tried_file(path: Path) -> Path:
+    return path.with_suffix(".trying")
+
+
+def _batches(pending: Iterator[Entry], singly: bool) -> Iterator[list[Entry]]:
+    """The first entry alone when asked for; what stands before a damaged note comes before its error."""
+    batch: list[Entry] = []
+    size = 0
+    try:
+        for entry in pending:
+            batch.append(entry)
+            size += len(entry[0].payload)
+            if singly or size >= MOST_BYTES or len(batch) == MOST_NOTES:
+                yield batch
+                batch, size, singly = [], 0, False
+    except SealBrokenError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _take(notes: Sequence[Note], path: Path) -> None:
+    """Ingests the notes of each agent, source and emitter together."""
+    groups: dict[tuple[int, str, str], list[Note]] = defaultdict(list)
+    for note in notes:
+        groups[note.header.agent, note.header.source, note.header.emitter].append(note)
+    agents = Agent.objects.select_related("workspace").in_bulk({agent for agent, _, _ in groups})
+    for (agent, _, _), group in groups.items():
+        if agent in agents:
+            _ingest(agents[agent], group, path)
+
+
+def _ingest(agent: Agent, notes: Sequence[Note], path: Path) -> None:
+    """Halves what cannot be stored until the note is found; it is set aside, and holds up nobody else."""
+    try:
+        header = notes[0].header
+        source = Source(header.source)
+        ingest(agent=agent, records=records_of(notes), source=source, emitter_hint=header.emitter)
+    except Exception as error:
+        if isinstance(error, OperationalError | InterfaceError) and not isinstance(error.__cause__, TOO_MUCH):
+            raise  # the database is away: all of them wait
+        if len(notes) == 1:
+            log.exception("a body that was acknowledged cannot be stored; it is set aside")
+            _set_aside(notes[0], path)
+            return
+        middle = len(notes) // 2
+        _ingest(agent, notes[:middle], path)
+        _ingest(agent, notes[middle:], path)
+
+
+def _set_aside(note: Note, path: Path) -> None:
+    with path.with_suffix(".refused").open("ab") as file:
+        file.write(framed(seal_note(note), time.time()))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _store_offset(path: Path, offset: int) -> None:
+    temporary = path.with_suffix(".offset.tmp")
+    temporary.write_text(str(offset))
+    temporary.replace(offset_file(path))
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Its writer has closed it, died or writes to a later file; of another host only silence can tell."""
+    if closed_file(path).exists():
+        return True
+    prefix, pid, number, _ = path.name.split(".")
+    if prefix != spool_name(socket.gethostname(), 0, 0).split(".")[0]:
+        return time.time() - path.stat().st_mtime > FOREIGN_SILENCE_S
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(pid), 0)
+        return path.with_name(f"{prefix}.{pid}.{int(number) + 1:06d}.spool").exists()
+    return True

@@ -1,0 +1,140 @@
+"""Takes traces from agents' SDKs: a raw ASGI application ahead of Django's middleware.
+
+A body is answered with success once it is on the disk, encrypted and synced (`spool`); its rows come later
+(`drain`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.conf import settings
+
+from apps.accounts.snapshot import Directory, Kept
+from apps.core.raw_asgi import Receive, Scope, Send, header, send_whole
+from apps.traces.intake import doors, sdk
+from apps.traces.intake.answers import (
+    Refusal,
+    Refuse,
+    Reply,
+    busy,
+    refused_langfuse,
+    refused_langsmith,
+    refused_otlp,
+)
+from apps.traces.intake.auth import agent_of, key_of
+from apps.traces.intake.bodies import Budget, Claim, plain_of, read_body
+from apps.traces.intake.doors import Body, Door, Verdict
+from apps.traces.spool import Header, SpoolFullError, SpoolWriter
+from slmhub.formats import MalformedError
+
+# What is larger is unpacked and checked in a thread: the others must not wait for it.
+CHECKED_AT_ONCE = 128 * 1024
+RETRY_SOON = ((b"retry-after", b"5"),)
+_LONGEST_EMITTER = 120
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    def __init__(self, keys: Kept[Directory], spool: SpoolWriter) -> None:
+        self.keys = keys
+        self.spool = spool
+        self.budget = Budget(settings.INTAKE_MEMORY)
+        self._checker = ThreadPoolExecutor(1, thread_name_prefix="intake-check")
+
+    def takes(self, path: str) -> bool:
+        """Whether an address is one of ours; Langfuse's are all of them, so that its SDK hears a clear no."""
+        path = path.rstrip("/")
+        return bool(doors.door_of(path) or sdk.answers_at(path) or doors.no_metrics(path)) or path.startswith(
+            "/api/public/"
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.keys.start()
+        reply = await self._answered(scope, receive)
+        await send_whole(send, reply.status, reply.content_type, reply.body, headers=reply.headers)
+
+    async def _answered(self, scope: Scope, receive: Receive) -> Reply:
+        refuse = _dialect(scope["path"])
+        protobuf = "protobuf" in header(scope, b"content-type")
+        try:
+            return await self._served(scope, receive)
+        except Refusal as refusal:
+            return refuse(refusal, protobuf)
+        except MalformedError as error:
+            return refuse(Refusal(400, f"{error}."), protobuf)
+        except SpoolFullError as full:
+            return refuse(busy(str(full), full.wait_s), protobuf)
+        except OSError:
+            log.exception("the spool cannot be written")
+            sorry = Refusal(503, "The hub cannot write to its disk; send again later.", RETRY_SOON)
+            return refuse(sorry, protobuf)
+
+    async def _served(self, scope: Scope, receive: Receive) -> Reply:
+        if not self.keys.is_read:
+            # 401 would make senders drop what they hold.
+            raise Refusal(503, "The hub cannot read its keys yet; send again later.", RETRY_SOON)
+        path = scope["path"].rstrip("/")
+        if refusal := doors.no_metrics(path):
+            raise refusal
+        if answer := sdk.answers_at(path):
+            if scope["method"] not in ("GET", "HEAD"):
+                raise _wrong_method(["GET"])
+            return answer(scope, self.keys.current)
+        here = doors.door_of(path)
+        if not here:
+            raise Refusal(404, f"SLM Hub takes traces; it has no {path[:200]}.")
+        if scope["method"] not in here:
+            raise _wrong_method(here)
+        door, subject = here[scope["method"]]
+        return await self._taken(scope, receive, door, subject)
+
+    async def _taken(self, scope: Scope, receive: Receive, door: Door, subject: str) -> Reply:
+        key = key_of(scope, self.keys.current)
+        content_type = header(scope, b"content-type")
+        if not content_type.lower().encode("latin-1").startswith(door.types):
+            known = " or ".join(kind.decode() for kind in door.types)
+            raise Refusal(415, f"Content-Type {content_type[:80]!r} is not taken here; send {known}.")
+        self.spool.check_room()
+        encoding = header(scope, b"content-encoding").strip().lower()
+        with self.budget.claim() as claim:
+            raw = await read_body(scope, receive, claim)
+            verdict = await self._checked(door, raw, encoding, content_type, claim)
+            agent = agent_of(scope, key, self.keys.current, verdict.projects)
+            if verdict.keep:
+                note = Header(
+                    way=door.way,
+                    source=door.source,
+                    agent=agent,
+                    content_type=content_type,
+                    encoding=encoding,
+                    emitter=header(scope, b"user-agent")[:_LONGEST_EMITTER],
+                    subject=subject,
+                )
+                await self.spool.write(note, raw)
+        return verdict.reply
+
+    async def _checked(
+        self, door: Door, raw: bytes, encoding: str, content_type: str, claim: Claim
+    ) -> Verdict:
+        def check() -> Verdict:
+            return door.check(Body(plain_of(raw, encoding, claim), content_type))
+
+        if len(raw) <= CHECKED_AT_ONCE and not encoding:
+            return check()
+        return await asyncio.get_running_loop().run_in_executor(self._checker, check)
+
+
+def _wrong_method(allowed: Any) -> Refusal:
+    names = ", ".join(sorted(allowed))
+    return Refusal(405, f"This address takes {names}.", [(b"allow", names.encode())])
+
+
+def _dialect(path: str) -> Refuse:
+    if path.rstrip("/").endswith(("/v1/traces", "/v1/logs", "/v1/metrics")):
+        return refused_otlp
+    return refused_langfuse if path.startswith("/api/public/") else refused_langsmith

@@ -1,0 +1,81 @@
+"""Every raw address asks for what the access table says."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from apps.accounts.access import Scope
+from apps.accounts.snapshot import STALENESS_S
+from apps.team.services import create_agent, create_api_key
+from apps.traces.intake import doors, sdk
+from apps.traces.models import Span
+from apps.traces.spool import backlog
+from tests.access_table import RAW
+from tests.traces.intake.exports import PROTOBUF, span_id, traces
+from tests.traces.intake.sender import Sender
+
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
+
+
+def asked(address: str, method: str, path: str, **headers: str) -> int:
+    return httpx.request(method, f"http://{address}{path}", headers=headers, content=b"{}").status_code
+
+
+def test_every_raw_address_is_listed() -> None:
+    listed = {path for _, path in RAW}
+    served = {*doors._EXACT, *sdk._ANSWERS}
+    assert served <= listed
+    for method, path in RAW:
+        assert method in doors.door_of(path) or sdk.answers_at(path) or path.startswith("/v1/")
+
+
+def test_without_a_key_and_with_an_unknown_one_each_refuses(address: str) -> None:
+    for (method, path), scope in RAW.items():
+        if scope is not None:
+            assert asked(address, method, path) == 401, path
+            assert asked(address, method, path, authorization="Bearer hub_unknown") == 401, path
+
+
+def test_a_key_of_other_scopes_is_refused_by_each(sender: Sender) -> None:
+    secrets = {}
+    for scope in (Scope.INGEST, Scope.INFER):
+        others = [other for other in Scope if other is not scope]
+        _, secrets[scope] = create_api_key(
+            workspace=sender.world.workspace, name="other", scopes=others, actor=sender.world.admin
+        )
+    time.sleep(STALENESS_S)
+    for (method, path), scope in RAW.items():
+        if scope is not None:
+            given = f"Bearer {secrets[scope]}"
+            assert asked(sender.address, method, path, authorization=given) == 403, path
+
+
+def test_what_is_open_needs_no_key(address: str) -> None:
+    for (method, path), scope in RAW.items():
+        if scope is None:
+            assert asked(address, method, path) == 200, path
+
+
+def test_a_key_of_another_workspace_reaches_no_agent_here(sender: Sender) -> None:
+    world = sender.world
+    theirs = create_agent(workspace=world.elsewhere, name="Theirs", actor=world.stranger)
+    keys: dict[str, Any] = {"of its workspace": None, "of its agent": theirs}
+    for name, agent in keys.items():
+        _, secret = create_api_key(
+            workspace=world.elsewhere, name=name, scopes=[Scope.INGEST], actor=world.stranger, agent=agent
+        )
+        time.sleep(STALENESS_S)
+        bearer = f"Bearer {secret}"
+        body = traces([span_id()])
+        named = {"authorization": bearer, "content-type": PROTOBUF, "x-slmhub-agent": world.agent.slug}
+        for path in ("/v1/traces", "/otel/v1/traces", "/api/public/otel/v1/traces"):
+            status = httpx.post(f"{sender.url}{path}", content=body, headers=named).status_code
+            assert status in {403, 404}
+        projects = httpx.get(f"{sender.url}/api/public/projects", headers={"authorization": bearer}).json()
+        assert [project["name"] for project in projects["data"]] == ["theirs"]
+    assert backlog(sender.spool).bytes_waiting == 0
+    assert not Span.objects.exists()
