@@ -21,11 +21,11 @@ from apps.accounts import snapshot  # noqa: E402
 from apps.accounts.snapshot import Directory, Kept  # noqa: E402
 from apps.events.routing import websocket_urlpatterns  # noqa: E402
 from apps.gateway.asgi import Gateway  # noqa: E402
-from apps.traces.body_limit import LimitBody  # noqa: E402
+from apps.traces.files.body_limit import LimitBody  # noqa: E402
+from apps.traces.files.tus_slices import SliceAppends  # noqa: E402
 from apps.traces.intake.asgi import Intake  # noqa: E402
 from apps.traces.intake.gate import CallsGate  # noqa: E402
-from apps.traces.spool import SpoolWriter  # noqa: E402
-from apps.traces.tus_slices import SliceAppends  # noqa: E402
+from apps.traces.intake.spool import SpoolWriter  # noqa: E402
 
 keys = Kept(snapshot.read, Directory())
 spool = SpoolWriter(Path(settings.SPOOL_DIR))

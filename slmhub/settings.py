@@ -127,7 +127,7 @@ Q_CLUSTER = {
 # What the keeper does over and over: (function, seconds between two runs).
 KEEPER = [
     ("apps.jobs.services.sweep", 2.0),
-    ("apps.traces.uploads.sweep", 3600.0),
+    ("apps.traces.files.uploads.sweep", 3600.0),
 ]
 
 CHANNEL_LAYERS = {

@@ -18,8 +18,8 @@ from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
 from apps.gateway.http import read_body
 from apps.gateway.snapshot import RouteEntry, Snapshot, read
+from apps.traces.intake.spool import Header, SpoolFullError, SpoolWriter, Way
 from apps.traces.models import Source
-from apps.traces.spool import Header, SpoolFullError, SpoolWriter, Way
 from slmhub.formats.signature import routing_signature
 
 # Beyond what the intake may fill: the agents' own calls go on a little longer than what is told of others.

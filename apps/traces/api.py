@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 from apps.accounts.access import Scope
 from apps.accounts.models import Agent, ApiKey
 from apps.core.errors import HubError
-from apps.traces import mappings, uploads
+from apps.traces.files import mappings, uploads
 from apps.traces.ingest import IngestSummary, ingest
 from apps.traces.models import Source, Upload
 from slmhub import formats

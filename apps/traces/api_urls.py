@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.traces import api, tus_api
+from apps.traces import api
+from apps.traces.files import tus_api
 
 urlpatterns = [
     path("uploads", api.Uploads.as_view(), name="uploads"),

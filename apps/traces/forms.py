@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from apps.traces.mappings import BY_HAND, FIELDS
+from apps.traces.files.mappings import BY_HAND, FIELDS
 from apps.traces.models import Audience, Kind, Source, Status
 from slmhub.formats import AUTO, FORMATS
 

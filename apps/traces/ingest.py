@@ -11,8 +11,8 @@ import orjson
 
 from apps.accounts.models import Agent
 from apps.privacy.redact import UnredactableError
-from apps.traces.batch import Writer
 from apps.traces.models import Source
+from apps.traces.writing.batch import Writer
 from slmhub.formats import Record, Reject
 
 BATCH = 500

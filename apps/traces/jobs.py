@@ -12,7 +12,8 @@ import orjson
 from apps.accounts.models import Workspace
 from apps.core.errors import HubError
 from apps.jobs.runner import JobContext
-from apps.traces import costs, mappings, uploads
+from apps.traces import costs
+from apps.traces.files import mappings, uploads
 from apps.traces.ingest import IngestSummary, ingest
 from apps.traces.models import Source, Upload
 from slmhub import formats

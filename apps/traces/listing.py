@@ -18,7 +18,7 @@ from apps.contents.models import Content
 from apps.contents.search import MOST_HITS, matching
 from apps.traces.forms import PERIODS
 from apps.traces.models import Introduction, Kind, Span, Status
-from apps.traces.spans import preview_of
+from apps.traces.writing.spans import preview_of
 
 COUNT_UP_TO = 10_000
 SAMPLE = 1_000

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.traces import review_views, upload_views, views
+from apps.traces import views
+from apps.traces.files import review_views, upload_views
 
 app_name = "traces"
 urlpatterns = [

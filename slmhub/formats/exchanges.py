@@ -46,7 +46,7 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 -
 
 
 class Exchange(msgspec.Struct, kw_only=True):
-    """The bodies, decoded, and what the messages around them tell; `url` without its query, which holds keys."""
+    """The bodies, decoded, and what the messages around them tell; `url` comes without its query: keys."""
 
     request: Any = None
     response: Any = None

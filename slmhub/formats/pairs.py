@@ -94,7 +94,7 @@ def _call_of(
 
 
 def _asked(speaker: Provider, exchange: Exchange, issues: set[Issue]) -> Asked:
-    """What was recorded off the wire was sent, however malformed; that, and what nobody knows, is shown as text."""
+    """What was recorded off the wire was sent, however malformed; what nobody knows is shown as text."""
     request = exchange.request
     if isinstance(request, dict) and request:
         try:

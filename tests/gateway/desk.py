@@ -14,7 +14,7 @@ from apps.registry.services import set_teacher
 from apps.rollouts import services as rollouts
 from apps.rollouts.models import Rollout, Route
 from apps.team.services import create_api_key
-from apps.traces.drain import drain
+from apps.traces.intake.drain import drain
 from apps.traces.models import Span
 from slmhub.formats.signature import routing_signature
 from tests.rollouts.evidence import evaluation, task

@@ -19,7 +19,7 @@ from apps.gateway.snapshot import read
 from apps.registry.models import Teacher
 from apps.registry.services import set_teacher
 from apps.team.services import create_agent, create_api_key
-from apps.traces.spool import SpoolWriter
+from apps.traces.intake.spool import SpoolWriter
 from tests.gateway.desk import ASK
 from tests.gateway.specialists import Upstream
 from tests.world import World

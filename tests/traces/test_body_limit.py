@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.traces import body_limit
-from apps.traces.body_limit import LimitBody
+from apps.traces.files import body_limit
+from apps.traces.files.body_limit import LimitBody
 
 
 class Application:

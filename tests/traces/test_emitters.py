@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from apps.traces import emitters as emitters_module
 from apps.traces import ingest as ingest_module
 from apps.traces.ingest import ingest
 from apps.traces.models import Emitter, Source, Span
+from apps.traces.writing import emitters as emitters_module
 from slmhub.formats.records import Record, Reject
 from tests.traces.calls import user
 from tests.traces.test_completion import at, part, span, take
@@ -63,7 +63,7 @@ class TestEmitters:
         records = [span("a", started_at=at(0), emitter="e", messages=[user("hi")])]
         writer = ingest_module.Writer(world.agent, Source.OTLP)
         with monkeypatch.context() as patch:
-            patch.setattr("apps.traces.batch.publish", broken)
+            patch.setattr("apps.traces.writing.batch.publish", broken)
             with pytest.raises(RuntimeError):
                 writer.write(list(enumerate(records)))
         assert (Span.objects.count(), Emitter.objects.count()) == (0, 0)

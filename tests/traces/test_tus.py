@@ -23,9 +23,9 @@ from tusclient.exceptions import TusCommunicationError
 
 from apps.accounts.access import Scope
 from apps.team.services import create_api_key
-from apps.traces import uploads
+from apps.traces.files import uploads
+from apps.traces.files.tus_slices import SLICE
 from apps.traces.models import Arrival, Upload
-from apps.traces.tus_slices import SLICE
 from tests.servers import eventually, web
 from tests.traces.calls import lines, session_rows
 from tests.world import World

@@ -14,7 +14,7 @@ from django.test import Client
 from apps.core.encryption import SealBrokenError
 from apps.events.models import Event, EventType
 from apps.jobs.models import Job, State
-from apps.traces import uploads
+from apps.traces.files import uploads
 from apps.traces.models import Span, Upload
 from tests.traces.calls import lines, session_rows
 from tests.traces.upload_files import imported, review_url, send, start

@@ -28,7 +28,7 @@ from apps.traces.intake.answers import (
 from apps.traces.intake.auth import agent_of, key_of
 from apps.traces.intake.bodies import Budget, Claim, plain_of, read_body
 from apps.traces.intake.doors import Body, Door, Verdict
-from apps.traces.spool import Header, SpoolFullError, SpoolWriter
+from apps.traces.intake.spool import Header, SpoolFullError, SpoolWriter
 from slmhub.formats import MalformedError
 
 # What is larger is unpacked and checked in a thread: the others must not wait for it.

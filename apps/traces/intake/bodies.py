@@ -8,14 +8,14 @@ import threading
 from collections.abc import Iterator
 
 from apps.core.raw_asgi import Receive, Scope, discard_rest, header
-from apps.traces.compression import (
+from apps.traces.intake.answers import Refusal, busy
+from apps.traces.intake.compression import (
     ENCODINGS,
     BrokenEncodingError,
     TooMuchError,
     UnknownEncodingError,
     undone,
 )
-from apps.traces.intake.answers import Refusal, busy
 
 LARGEST_BODY = 64 * 1024**2
 # A caller reads the refusal only after it has sent its body; beyond this the connection is cut.

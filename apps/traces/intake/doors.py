@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from apps.traces.decode import is_json
 from apps.traces.intake.answers import (
     JSON,
     PROTOBUF,
@@ -24,8 +23,9 @@ from apps.traces.intake.answers import (
     refused_langsmith,
     refused_otlp,
 )
+from apps.traces.intake.decode import is_json
+from apps.traces.intake.spool import Way
 from apps.traces.models import Source
-from apps.traces.spool import Way
 from slmhub.formats import MalformedError, langfuse_ingestion
 from slmhub.formats.langsmith_multipart import parts_of
 from slmhub.formats.otlp import wire

@@ -8,7 +8,7 @@ from apps.core.errors import error_body
 from apps.core.raw_asgi import Receive, Scope, Send, header, send_json
 from apps.traces.intake.answers import Refusal, busy
 from apps.traces.intake.bodies import Budget
-from apps.traces.spool import SpoolFullError, SpoolWriter
+from apps.traces.intake.spool import SpoolFullError, SpoolWriter
 
 CALLS = "/api/v1/calls"
 # Of a body whose length is not announced, and of what its rows need beside it.

@@ -15,7 +15,7 @@ from django.conf import settings
 from apps.accounts.access import Scope
 from apps.accounts.models import Agent, ApiKey
 from apps.team.services import create_api_key
-from apps.traces.drain import drain
+from apps.traces.intake.drain import drain
 from apps.traces.models import Span
 from tests.servers import eventually, web
 from tests.traces.intake.exports import PROTOBUF

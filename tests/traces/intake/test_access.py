@@ -12,8 +12,8 @@ from apps.accounts.access import Scope
 from apps.accounts.snapshot import STALENESS_S
 from apps.team.services import create_agent, create_api_key
 from apps.traces.intake import doors, sdk
+from apps.traces.intake.spool import backlog
 from apps.traces.models import Span
-from apps.traces.spool import backlog
 from tests.access_table import RAW
 from tests.traces.intake.exports import PROTOBUF, span_id, traces
 from tests.traces.intake.sender import Sender

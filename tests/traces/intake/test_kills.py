@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from apps.traces.intake.spool import backlog
 from apps.traces.models import Span
-from apps.traces.spool import backlog
 from tests import attached
 from tests.profile import free_port
 from tests.servers import answers, end, eventually

@@ -20,8 +20,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from apps.accounts.access import Scope
 from apps.accounts.snapshot import STALENESS_S
 from apps.team.services import create_agent, revoke_api_key
+from apps.traces.intake.spool import backlog
 from apps.traces.models import Source
-from apps.traces.spool import backlog
 from tests.traces.intake.exports import logs, span_id, traces, traces_json
 from tests.traces.intake.sender import Sender
 

@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from apps.team.services import create_agent
+from apps.traces.intake.spool import backlog
 from apps.traces.models import Source
-from apps.traces.spool import backlog
 from tests.traces.intake.exports import span_id, traces
 from tests.traces.intake.sender import Sender
 

@@ -12,10 +12,10 @@ import orjson
 import pytest
 import zstandard
 
-from apps.traces.compression import BrokenEncodingError, TooMuchError, undone
 from apps.traces.intake import bodies
 from apps.traces.intake.answers import Refusal
 from apps.traces.intake.bodies import Budget
+from apps.traces.intake.compression import BrokenEncodingError, TooMuchError, undone
 from tests.servers import eventually
 from tests.traces.calls import session_rows
 from tests.traces.intake.exports import span_id, traces

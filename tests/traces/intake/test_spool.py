@@ -15,11 +15,10 @@ import pytest
 from django.db import OperationalError, connection
 from psycopg.errors import ProgramLimitExceeded
 
-from apps.traces import drain as drains
-from apps.traces import spool
-from apps.traces.drain import LOCK, drain
-from apps.traces.models import Source, Span
-from apps.traces.spool import (
+from apps.traces.intake import drain as drains
+from apps.traces.intake import spool
+from apps.traces.intake.drain import LOCK, drain
+from apps.traces.intake.spool import (
     Header,
     Note,
     SpoolFullError,
@@ -30,6 +29,7 @@ from apps.traces.spool import (
     notes_after,
     seal_note,
 )
+from apps.traces.models import Source, Span
 from tests.servers import eventually
 from tests.traces.intake.exports import span_id, traces
 from tests.world import World

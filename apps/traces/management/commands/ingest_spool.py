@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.traces.drain import keep_draining
+from apps.traces.intake.drain import keep_draining
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.accounts.models import Workspace
 from apps.privacy.redact import Redactor, UnredactableError
-from apps.traces import mappings, uploads
+from apps.traces.files import mappings, uploads
 from apps.traces.models import Upload
 from apps.traces.thread import Piece, ShownMessage, shown
 from slmhub.formats import AUTO, Issue, Record, Reject, SpanKind

@@ -11,7 +11,7 @@ import msgspec
 
 from apps.accounts.models import Agent, User
 from apps.core.errors import HubError
-from apps.traces import uploads
+from apps.traces.files import uploads
 from apps.traces.models import Mapping, Upload
 from slmhub.formats import AUTO, MalformedError, mapped
 from slmhub.formats.containers import BrokenStreamError, Limits, members_of

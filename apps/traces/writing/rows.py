@@ -11,17 +11,17 @@ from apps.contents.bulk import insert, update
 from apps.contents.services import chunks
 from apps.prices.book import PriceBook
 from apps.privacy.redact import Redactor
-from apps.traces import families
-from apps.traces.completion import completed, has_delivered, shows_otherwise
 from apps.traces.costs import cost_of
-from apps.traces.emitters import Emitters, Name
-from apps.traces.introductions import Introductions
-from apps.traces.library import StoredContents
-from apps.traces.lookup import Key, stored
 from apps.traces.models import Source, Span
-from apps.traces.sessions import forget, learn, sessions_for
-from apps.traces.spans import Known, Place, span_of
-from apps.traces.staging import Staged, UnstorableError
+from apps.traces.writing import families
+from apps.traces.writing.completion import completed, has_delivered, shows_otherwise
+from apps.traces.writing.emitters import Emitters, Name
+from apps.traces.writing.introductions import Introductions
+from apps.traces.writing.library import StoredContents
+from apps.traces.writing.lookup import Key, stored
+from apps.traces.writing.sessions import forget, learn, sessions_for
+from apps.traces.writing.spans import Known, Place, span_of
+from apps.traces.writing.staging import Staged, UnstorableError
 from slmhub.formats import Reject
 
 _NEVER_CHANGED = {"id", "created_at", "workspace", "agent", "trace_id", "span_id", "source"}

@@ -15,7 +15,7 @@ from django.utils import timezone
 from apps.accounts.keys import Keyring
 from apps.contents.addressing import Original, address, canonical
 from apps.contents.models import ContentKind
-from apps.traces.details import split
+from apps.traces.writing.details import split
 from slmhub.formats import Record, signature
 from slmhub.formats.records import Issue
 

@@ -8,8 +8,8 @@ from apps.contents.addressing import address, canonical, open_original
 from apps.contents.models import Content, ContentKind
 from apps.contents.services import chunks, store
 from apps.privacy.redact import Redactor
-from apps.traces.spans import preview_of
-from apps.traces.staging import fitted
+from apps.traces.writing.spans import preview_of
+from apps.traces.writing.staging import fitted
 from slmhub.formats import signature
 
 

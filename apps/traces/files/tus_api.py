@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.accounts.access import Scope
-from apps.traces import tus
 from apps.traces.api import RawParser, agent_of
+from apps.traces.files import tus
 from apps.traces.models import Upload
 
 _VERSION = OpenApiParameter("Tus-Resumable", str, OpenApiParameter.HEADER, required=True, default=tus.VERSION)

@@ -8,7 +8,7 @@ from apps.accounts.models import Agent
 from apps.contents.bulk import update
 from apps.contents.services import CHUNK, chunks
 from apps.traces.models import Outcome, Session, Span
-from apps.traces.staging import Staged
+from apps.traces.writing.staging import Staged
 
 
 def sessions_for(agent: Agent, items: Sequence[Staged]) -> dict[str, Session]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from apps.accounts.models import Agent
 from apps.contents.services import chunks
 from apps.traces.models import Span
-from apps.traces.spans import MODEL_KINDS, demote
+from apps.traces.writing.spans import MODEL_KINDS, demote
 
 # A batch changes at most so many stored spans of its traces.
 MOST_CHANGED = 20_000

@@ -16,13 +16,13 @@ from apps.events.models import EventType
 from apps.events.services import publish
 from apps.prices.book import PriceBook
 from apps.privacy.redact import Draft, Redactor, Scanned, UnredactableError
-from apps.traces.completion import has_delivered
-from apps.traces.emitters import Emitters
-from apps.traces.lookup import Stored, stored
 from apps.traces.models import Source
-from apps.traces.rows import Desk, Outcome, Rows
-from apps.traces.spans import Known, preview_of
-from apps.traces.staging import Addresses, Staged, UnstorableError, staged
+from apps.traces.writing.completion import has_delivered
+from apps.traces.writing.emitters import Emitters
+from apps.traces.writing.lookup import Stored, stored
+from apps.traces.writing.rows import Desk, Outcome, Rows
+from apps.traces.writing.spans import Known, preview_of
+from apps.traces.writing.staging import Addresses, Staged, UnstorableError, staged
 from slmhub.formats import Record, Reject
 
 # Contents and ids remembered by one run: what repeats comes back soon.

@@ -16,9 +16,9 @@ from apps.accounts.access import MemberRequest, Right, requires
 from apps.core.errors import HubError
 from apps.jobs import services as jobs
 from apps.jobs.models import State
-from apps.traces import rejects as kept_rejects
-from apps.traces import tus as protocol
-from apps.traces import uploads
+from apps.traces.files import rejects as kept_rejects
+from apps.traces.files import tus as protocol
+from apps.traces.files import uploads
 from apps.traces.forms import UploadForm
 from apps.traces.models import Upload
 

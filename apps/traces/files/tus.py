@@ -20,7 +20,7 @@ from django.utils.http import http_date
 
 from apps.accounts.models import Agent, User
 from apps.core.errors import HubError, error_body
-from apps.traces import mappings, uploads
+from apps.traces.files import mappings, uploads
 from apps.traces.models import Upload
 
 VERSION = "1.0.0"

@@ -23,7 +23,7 @@ from apps.core.errors import ConflictError, HubError
 from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.services import enqueue
-from apps.traces import sealed_file
+from apps.traces.files import sealed_file
 from apps.traces.models import Mapping, Upload
 from slmhub.formats.registry import AUTO
 

@@ -22,10 +22,9 @@ from psycopg.errors import ProgramLimitExceeded, StatementTooComplex
 
 from apps.accounts.models import Agent
 from apps.core.encryption import SealBrokenError
-from apps.traces.decode import records_of
 from apps.traces.ingest import ingest
-from apps.traces.models import Source
-from apps.traces.spool import (
+from apps.traces.intake.decode import records_of
+from apps.traces.intake.spool import (
     Note,
     closed_file,
     framed,
@@ -36,6 +35,7 @@ from apps.traces.spool import (
     spool_name,
     undrained,
 )
+from apps.traces.models import Source
 
 MOST_NOTES = 1000
 MOST_BYTES = 16 * 1024**2

@@ -8,7 +8,7 @@ import orjson
 from django.conf import settings
 
 from apps.core.errors import error_body
-from apps.traces.uploads import UploadTooLargeError
+from apps.traces.files.uploads import UploadTooLargeError
 
 # Room for a form's other fields and the parts' headers.
 OVERHEAD = 1024 * 1024

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from apps.traces.compression import BrokenEncodingError, TooMuchError, UnknownEncodingError, undone
-from apps.traces.spool import Note, Way
+from apps.traces.intake.compression import BrokenEncodingError, TooMuchError, UnknownEncodingError, undone
+from apps.traces.intake.spool import Note, Way
 from slmhub.formats import MalformedError, Record, Reject, parse_rows
 from slmhub.formats.langsmith_multipart import batch_of
 from slmhub.formats.otlp import read, wire

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from apps.accounts.models import Agent
 from apps.traces.models import Audience, Emitter, Kind, Session, Source, Span, Status
-from apps.traces.staging import Staged, aware, counted, fitted, is_simulated
+from apps.traces.writing.staging import Staged, aware, counted, fitted, is_simulated
 from slmhub.formats import Record, signature
 from slmhub.formats.records import Issue, SpanKind
 

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.access import MemberRequest, Right, requires
 from apps.core.errors import HubError
-from apps.traces import mappings, uploads
+from apps.traces.files import mappings, uploads
+from apps.traces.files.preview import FilePreview, Reading, preview
 from apps.traces.forms import ReadingForm
 from apps.traces.models import Arrival, Upload
-from apps.traces.preview import FilePreview, Reading, preview
 
 # Files that are looked into for one page; the others are only listed.
 _LOOKED_INTO = 6

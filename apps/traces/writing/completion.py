@@ -13,10 +13,10 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, Protocol
 
-from apps.traces.details import bounded, split
 from apps.traces.models import Kind, Span
-from apps.traces.spans import MODEL_KINDS, USAGE, place_usage, settle, stated_kind, usage_of
-from apps.traces.staging import FINGERPRINT_BYTES, MOST_MESSAGES, UnstorableError
+from apps.traces.writing.details import bounded, split
+from apps.traces.writing.spans import MODEL_KINDS, USAGE, place_usage, settle, stated_kind, usage_of
+from apps.traces.writing.staging import FINGERPRINT_BYTES, MOST_MESSAGES, UnstorableError
 from slmhub.formats.records import Issue
 
 MOST_FINGERPRINTS = 64

@@ -1,0 +1,1 @@
+"""A batch of records as rows: known ones completed, new ones redacted, everything in one transaction."""
