@@ -1,6 +1,7 @@
 """Keys and agents in memory, for the raw ASGI applications: a request makes no database query.
 
-What is kept is read anew every `REFRESH_S`, so a revoked key is refused after at most `STALENESS_S`.
+What is kept is read anew every `REFRESH_S`, so a revoked key is refused after at most `STALENESS_S`. A key that
+is not known is looked for once more in what is read then: SDKs take 401 as final and drop what they hold.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -20,6 +22,8 @@ from apps.accounts.models import Agent, ApiKey
 
 REFRESH_S = 0.5
 STALENESS_S = 1.0
+# Unknown keys, however many, ask the database no more often than this.
+RENEW_EVERY_S = 0.1
 
 Value = TypeVar("Value")
 
@@ -47,6 +51,9 @@ class Directory:
     def key_of(self, secret: str) -> KeyEntry | None:
         return self.keys.get(hashlib.sha256(secret.strip().encode()).hexdigest())
 
+    def first_key(self, secrets: Iterable[str]) -> KeyEntry | None:
+        return next((entry for secret in secrets if (entry := self.key_of(secret))), None)
+
     def agents_of(self, key: KeyEntry) -> dict[str, int]:
         """Slug and id of the agents that the key may speak for."""
         return {
@@ -63,6 +70,15 @@ class Directory:
             return self.agents.get((key.workspace_id, slug))
         own = list(self.agents_of(key).values())
         return own[0] if len(own) == 1 else None
+
+
+async def found_key(keys: Kept[Directory], secrets: Sequence[str]) -> KeyEntry | None:
+    """The first of the secrets that is a key in force, also when it was made a moment ago."""
+    entry = keys.current.first_key(secrets)
+    if entry is None and secrets:
+        await keys.renew()
+        entry = keys.current.first_key(secrets)
+    return entry
 
 
 def read() -> Directory:
@@ -85,6 +101,10 @@ class Kept(Generic[Value]):
         self.is_read = False
         self._read = read
         self._task: asyncio.Task[None] | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._began_at = 0.0
+        # A reading that began earlier must not end later.
+        self._reading = asyncio.Lock()
 
     async def start(self) -> None:
         """Reads it and keeps it fresh; does nothing when that is so already."""
@@ -93,16 +113,37 @@ class Kept(Generic[Value]):
             await self._refresh()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        for task in (self._task, self._renewal):
+            if task is not None:
+                task.cancel()
+        self._task = self._renewal = None
 
     async def _keep_fresh(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_S)
             await self._refresh()
 
+    async def renew(self) -> None:
+        """Returns after a reading that began after this was called; all who wait share it.
+
+        A database that does not answer within `STALENESS_S` leaves what was read last in force.
+        """
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+        await asyncio.wait([self._renewal], timeout=STALENESS_S)
+
+    async def _renew(self) -> None:
+        async with self._reading:
+            await asyncio.sleep(self._began_at + RENEW_EVERY_S - time.monotonic())
+            self._renewal = None
+            await self._read_now()
+
     async def _refresh(self) -> None:
+        async with self._reading:
+            await self._read_now()
+
+    async def _read_now(self) -> None:
+        self._began_at = time.monotonic()
         try:
             self.current = await sync_to_async(self._read)()
             self.is_read = True

@@ -12,8 +12,8 @@ import orjson
 from django.conf import settings
 
 from apps.gateway.snapshot import RouteEntry, TeacherEntry
+from slmhub.formats.providers.chat_stream import fold, unfold
 from slmhub.formats.signature import NOTHING, action_of
-from slmhub.formats.stream import fold, unfold
 
 SPECIALIST_TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=1)
 TEACHER_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5)

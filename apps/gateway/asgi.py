@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from apps.accounts.access import Scope as KeyScope
-from apps.accounts.snapshot import Directory, Kept, KeyEntry
+from apps.accounts.snapshot import Directory, Kept, KeyEntry, found_key
 from apps.core.raw_asgi import Receive, Scope, Send, header, send_bytes, send_json, send_start
 from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
@@ -107,13 +107,12 @@ class Gateway:
             await send_json(send, busy.status, busy.body, [(b"retry-after", b"%d" % full.wait_s)])
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        directory = self.keys.current
-        key = _authenticate(scope, directory)
+        key = await _authenticate(scope, self.keys)
         match scope["method"], scope["path"].rstrip("/"):
             case "POST", "/v1/chat/completions":
                 await self._chat(scope, receive, send, key)
             case "GET", "/v1/models":
-                await send_json(send, 200, _models(self.holder.current, directory, key, scope))
+                await send_json(send, 200, _models(self.holder.current, self.keys.current, key, scope))
             case _:
                 raise Refusal(404, f"There is no {scope['method']} {scope['path']} here.", "not_found")
 
@@ -186,10 +185,10 @@ async def _pass_on(upstream: aiohttp.ClientResponse, send: Send) -> tuple[bytes,
     return bytes(seen), ""
 
 
-def _authenticate(scope: Scope, directory: Directory) -> KeyEntry:
+async def _authenticate(scope: Scope, keys: Kept[Directory]) -> KeyEntry:
     scheme, _, secret = header(scope, b"authorization").partition(" ")
-    entry = directory.key_of(secret)
-    if scheme.lower() != "bearer" or entry is None:
+    entry = await found_key(keys, [secret]) if scheme.lower() == "bearer" and secret.strip() else None
+    if entry is None:
         raise Refusal(401, "This API key is unknown or was revoked. Make one in Settings.", "invalid_api_key")
     if not entry.allows(KeyScope.INFER):
         raise Refusal(403, "This API key lacks the scope 'infer'.", "insufficient_scope")

@@ -13,23 +13,27 @@ from apps.accounts.models import Agent, Membership, Workspace
 
 @dataclass(frozen=True)
 class Section:
-    """One entry of the side bar. `route` takes the workspace, and the agent when `of_agent`."""
+    """One entry of the side bar. `route` takes the workspace, and the agent when `of_agent`.
+
+    `also` names the apps whose pages are tabs of this one.
+    """
 
     label: str
     icon: str
     route: str
     group: str
     of_agent: bool = True
+    also: tuple[str, ...] = ()
 
     @property
-    def app(self) -> str:
-        return self.route.partition(":")[0]
+    def apps(self) -> tuple[str, ...]:
+        return (self.route.partition(":")[0], *self.also)
 
 
 # In the order of the loop, so that a newcomer reads the product off the side bar.
 SECTIONS = (
     Section("Home", "home", "insights:home", ""),
-    Section("Traces", "queue-list", "traces:list", "Collect"),
+    Section("Traces", "queue-list", "traces:list", "Collect", also=("sources",)),
     Section("Privacy", "shield-check", "privacy:findings", "Collect", of_agent=False),
     Section("Tasks", "squares-2x2", "discovery:list", "Convert"),
     Section("Datasets", "circle-stack", "datasets:list", "Convert"),
@@ -40,7 +44,7 @@ SECTIONS = (
     Section("Gateway", "arrows-right-left", "gateway:overview", "Serve"),
     Section("Jobs", "clock", "jobs:list", "Workspace", of_agent=False),
     Section("Activity", "bolt", "events:activity", "Workspace", of_agent=False),
-    Section("Settings", "cog-6-tooth", "team:settings", "Workspace", of_agent=False),
+    Section("Settings", "cog-6-tooth", "team:settings", "Workspace", of_agent=False, also=("prices",)),
 )
 
 
@@ -96,7 +100,7 @@ def _entry(
         "icon": section.icon,
         "group": section.group,
         "url": reverse(section.route, args=arguments),
-        "active": match is not None and match.app_name == section.app,
+        "active": match is not None and match.app_name in section.apps,
     }
 
 

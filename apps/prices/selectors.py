@@ -8,7 +8,7 @@ from apps.accounts.models import Workspace
 from apps.prices.book import Rates, shipped
 from apps.prices.models import Price
 
-MOST_SHOWN = 200
+MOST_SHOWN = 50
 
 
 def own_prices(workspace: Workspace) -> list[Price]:
@@ -18,7 +18,7 @@ def own_prices(workspace: Workspace) -> list[Price]:
 
 
 def shipped_prices(query: str) -> tuple[Sequence[Rates], int]:
-    """Those whose model or provider holds the query, at most 200, and how many there are."""
+    """Those whose model or provider holds the query, at most 50, and how many there are."""
     wanted = query.strip().lower()
     found = [
         rates

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from slmhub.formats.containers import Limits
-from slmhub.formats.detection import detect
+from slmhub.formats.files.containers import Limits
+from slmhub.formats.files.detection import detect
 from slmhub.formats.peek import Peek, peek
 from slmhub.formats.reader import parse_line, parse_row, parse_rows, read
 from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind, Usage

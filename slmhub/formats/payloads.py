@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from slmhub.formats import chat_shapes, langchain_messages
+from slmhub.formats import chat_shapes
 from slmhub.formats.fields import text_of, tokens_of
 from slmhub.formats.otlp import genai_parts
 from slmhub.formats.parts import assistant, text_part
+from slmhub.formats.platforms import langchain_messages
 from slmhub.formats.providers import answer_of, anthropic, ask_of, events_of, gemini, is_stream, stream_of
 from slmhub.formats.providers.gemini_parts import messages_of as gemini_messages
 from slmhub.formats.providers.loose import Json, as_text, decoded, either, object_in, objects_in

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from slmhub.formats.containers import MIB, BrokenStreamError, Limits, Member, members_of
-from slmhub.formats.detection import Shape
-from slmhub.formats.documents import Row, rows_of
+from slmhub.formats.files.containers import MIB, BrokenStreamError, Limits, Member, members_of
+from slmhub.formats.files.detection import Shape
+from slmhub.formats.files.documents import Row, rows_of
 from slmhub.formats.mapped import Mapping
 from slmhub.formats.reader import DEFAULT_LIMITS, Reading, decoded, read_body, read_row
 from slmhub.formats.records import MalformedError, Record, Reject

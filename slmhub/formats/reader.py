@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from slmhub.formats import mapped
-from slmhub.formats.containers import MIB, BrokenStreamError, Limits, Member, members_of
-from slmhub.formats.detection import BOM, Shape, unknown_shape
-from slmhub.formats.documents import Row, Rows, rows_of
+from slmhub.formats.files.containers import MIB, BrokenStreamError, Limits, Member, members_of
+from slmhub.formats.files.detection import BOM, Shape, unknown_shape
+from slmhub.formats.files.documents import Row, Rows, rows_of
 from slmhub.formats.mapped import Mapping
 from slmhub.formats.merge import add_issue
 from slmhub.formats.otlp.read import records_of_logs, records_of_spans

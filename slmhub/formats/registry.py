@@ -5,28 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from slmhub.formats import (
-    alpaca,
+from slmhub.formats.examples import alpaca, openai_dpo, openai_finetune, prompt_completion, sharegpt
+from slmhub.formats.exchanges import openai_batch, openai_chat, pairs, stored_completions
+from slmhub.formats.otlp import json_exports as otlp_json
+from slmhub.formats.platforms import (
     captures,
     langfuse_export,
     langfuse_ingestion,
     langsmith_runs,
-    openai_batch,
-    openai_chat,
-    openai_dpo,
-    openai_finetune,
-    otlp_json,
-    pairs,
-    prompt_completion,
-    sharegpt,
-    stored_completions,
-    swe_agent,
-    tau2,
-    tau_bench,
-    toolbench,
     vercel_spans,
 )
 from slmhub.formats.records import Record, Reject
+from slmhub.formats.trajectories import swe_agent, tau2, tau_bench, toolbench
 
 AUTO = "auto"
 

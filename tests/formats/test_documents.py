@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slmhub.formats import Limits, Record, Reject, read
-from slmhub.formats.documents import rows_of
+from slmhub.formats.files.documents import rows_of
 from tests.formats.worlds import chat_row, lines_of
 
 GOOD = chat_row()

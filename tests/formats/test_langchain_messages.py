@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmhub.formats.langchain_messages import is_message, message_of
+from slmhub.formats.platforms.langchain_messages import is_message, message_of
 from slmhub.formats.records import Issue
 
 CALL = {"name": "get_order", "args": {"order_id": "#W1"}, "id": "call_1", "type": "tool_call"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from slmhub.formats.langfuse_export import matches, records
+from slmhub.formats.platforms.langfuse_export import matches, records
 from slmhub.formats.records import Message, Record
 
 ROOT = Path(__file__).parents[2]

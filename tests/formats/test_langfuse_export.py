@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmhub.formats import openai_chat, openai_finetune
-from slmhub.formats.langfuse_export import matches, records
+from slmhub.formats.examples import openai_finetune
+from slmhub.formats.exchanges import openai_chat
+from slmhub.formats.platforms.langfuse_export import matches, records
 from slmhub.formats.records import MalformedError, Record, Reject, SpanKind, Usage
 from tests.formats.mutations import mutated
 from tests.formats.worlds import chat_row

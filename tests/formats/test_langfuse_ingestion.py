@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langfuse import Langfuse
 
-from slmhub.formats.langfuse_ingestion import answers, batch_of_scores, matches, records
 from slmhub.formats.merge import joined
+from slmhub.formats.platforms.langfuse_ingestion import answers, batch_of_scores, matches, records
 from slmhub.formats.records import MalformedError, Record, Reject, SpanKind, Usage
 from tests.formats.inbox import running
 from tests.formats.mutations import mutated

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langsmith import Client, traceable
 
-from slmhub.formats.langsmith_multipart import MultipartError, batch_of
-from slmhub.formats.langsmith_runs import records
 from slmhub.formats.merge import joined
+from slmhub.formats.platforms.langsmith_multipart import MultipartError, batch_of
+from slmhub.formats.platforms.langsmith_runs import records
 from slmhub.formats.records import MalformedError, Record, Reject
 from tests.formats.inbox import Inbox, running
 

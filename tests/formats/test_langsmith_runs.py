@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmhub.formats import openai_chat
-from slmhub.formats.langsmith_runs import matches, records
+from slmhub.formats.exchanges import openai_chat
 from slmhub.formats.merge import joined
+from slmhub.formats.platforms.langsmith_runs import matches, records
 from slmhub.formats.records import MalformedError, Record, Reject, SpanKind, Usage
 from tests.formats.mutations import mutated
 from tests.formats.worlds import TAU

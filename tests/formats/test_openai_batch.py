@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from slmhub.formats import MalformedError, Record, SpanKind, openai_batch, parse_row
+from slmhub.formats import MalformedError, Record, SpanKind, parse_row
+from slmhub.formats.exchanges import openai_batch
 from slmhub.formats.merge import merged
 from tests.formats.providers.examples import (
     ANTHROPIC_ANSWERED,

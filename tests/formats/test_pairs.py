@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from slmhub.formats import MalformedError, Record, SpanKind, openai_chat, pairs, parse_row
+from slmhub.formats import MalformedError, Record, SpanKind, parse_row
+from slmhub.formats.exchanges import openai_chat, pairs
 from slmhub.formats.providers import Provider
 from tests.formats.providers.examples import (
     ANTHROPIC_ANSWERED,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmhub.demo.teacher import _chunks
-from slmhub.formats.stream import fold, unfold
+from slmhub.formats.providers.chat_stream import fold, unfold
 
 HEAD = {"id": "chatcmpl-1", "created": 5, "model": "m", "system_fingerprint": "simulated-teacher"}
 CALLS = [

@@ -14,7 +14,7 @@ from openai import APIStatusError, AuthenticationError, PermissionDeniedError
 
 from apps.accounts.access import Scope
 from apps.accounts.snapshot import STALENESS_S
-from apps.team.services import create_agent, revoke_api_key
+from apps.team.services import create_agent, create_api_key, revoke_api_key
 from apps.traces.models import Source, Status
 from tests.gateway.desk import ASK, Desk
 from tests.gateway.specialists import LOOKUP, Upstream, completion
@@ -77,6 +77,14 @@ def test_a_revoked_key_is_refused_within_a_second(desk: Desk, teacher: str) -> N
     assert time.monotonic() - revoked_at < STALENESS_S
     with pytest.raises(AuthenticationError):
         desk.openai().chat.completions.create(**ASK)
+
+
+def test_a_key_is_good_from_its_first_moment_on(desk: Desk, teacher: str) -> None:
+    desk.teacher(teacher)
+    for _ in range(5):
+        options = {"agent": desk.world.agent, "scopes": [Scope.INFER], "actor": desk.world.admin}
+        secret = create_api_key(workspace=desk.world.workspace, name="new", **options)[1]
+        assert desk.ask(secret=secret).status_code == 200
 
 
 def test_a_key_without_the_scope_gets_403(world: World, address: str) -> None:

@@ -27,7 +27,7 @@ def test_an_admin_sets_a_price_and_the_log_says_so(world: World) -> None:
     assert event.data["name"] == "gpt-4o"
     page = world.client(world.viewer).get(world.workspace_url("prices:list")).content.decode()
     assert "contract 12" in page
-    assert "Set a price" not in page
+    assert "Set a price of your own" not in page
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from apps.core.errors import HubError
 from apps.traces.files import uploads
 from apps.traces.models import Mapping, Upload
 from slmhub.formats import AUTO, MalformedError, mapped
-from slmhub.formats.containers import BrokenStreamError, Limits, members_of
-from slmhub.formats.documents import rows_of
+from slmhub.formats.files.containers import BrokenStreamError, Limits, members_of
+from slmhub.formats.files.documents import rows_of
 from slmhub.formats.reader import decoded
 from slmhub.formats.registry import claiming
 

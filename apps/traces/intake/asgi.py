@@ -84,7 +84,7 @@ class Intake:
         if answer := sdk.answers_at(path):
             if scope["method"] not in ("GET", "HEAD"):
                 raise _wrong_method(["GET"])
-            return answer(scope, self.keys.current)
+            return await answer(scope, self.keys)
         here = doors.door_of(path)
         if not here:
             raise Refusal(404, f"SLM Hub takes traces; it has no {path[:200]}.")
@@ -94,7 +94,7 @@ class Intake:
         return await self._taken(scope, receive, door, subject)
 
     async def _taken(self, scope: Scope, receive: Receive, door: Door, subject: str) -> Reply:
-        key = key_of(scope, self.keys.current)
+        key = await key_of(scope, self.keys)
         content_type = header(scope, b"content-type")
         if not content_type.lower().encode("latin-1").startswith(door.types):
             known = " or ".join(kind.decode() for kind in door.types)

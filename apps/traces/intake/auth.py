@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from django.utils.text import slugify
 
 from apps.accounts.access import Scope as KeyScope
-from apps.accounts.snapshot import Directory, KeyEntry
+from apps.accounts.snapshot import Directory, Kept, KeyEntry, found_key
 from apps.core.raw_asgi import Scope, header
 from apps.traces.intake.answers import Refusal
 
@@ -18,11 +18,11 @@ WANTED = (
 )
 
 
-def key_of(scope: Scope, directory: Directory) -> KeyEntry:
+async def key_of(scope: Scope, keys: Kept[Directory]) -> KeyEntry:
     given = list(credentials(scope))
     if not given:
         raise _unauthorised(WANTED)
-    entry = next((found for secret in given if (found := directory.key_of(secret))), None)
+    entry = await found_key(keys, given)
     if entry is None:
         raise _unauthorised("This API key is unknown or was revoked. Make one in Settings.")
     if not entry.allows(KeyScope.INGEST):

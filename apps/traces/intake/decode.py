@@ -10,8 +10,8 @@ import orjson
 from apps.traces.intake.compression import BrokenEncodingError, TooMuchError, UnknownEncodingError, undone
 from apps.traces.intake.spool import Note, Way
 from slmhub.formats import MalformedError, Record, Reject, parse_rows
-from slmhub.formats.langsmith_multipart import batch_of
 from slmhub.formats.otlp import read, wire
+from slmhub.formats.platforms.langsmith_multipart import batch_of
 
 LARGEST_BODY = 64 * 1024**2
 _LISTS = ("batch", "post", "patch")

@@ -26,9 +26,10 @@ from apps.traces.intake.answers import (
 from apps.traces.intake.decode import is_json
 from apps.traces.intake.spool import Way
 from apps.traces.models import Source
-from slmhub.formats import MalformedError, langfuse_ingestion
-from slmhub.formats.langsmith_multipart import parts_of
+from slmhub.formats import MalformedError
 from slmhub.formats.otlp import wire
+from slmhub.formats.platforms import langfuse_ingestion
+from slmhub.formats.platforms.langsmith_multipart import parts_of
 
 _PROJECT_KEYS = ("openinference.project.name", "service.name")
 _LANGSMITH = ("", "/api/v1")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from apps.accounts.snapshot import Directory
+from apps.accounts.snapshot import Directory, Kept
 from apps.core.raw_asgi import Scope
 from apps.traces.intake.answers import Reply, json_reply
 from apps.traces.intake.auth import key_of
@@ -25,29 +25,29 @@ LANGSMITH_INFO = {
     "instance_flags": {"zstd_compression_enabled": True},
 }
 
-Answer = Callable[[Scope, Directory], Reply]
+Answer = Callable[[Scope, Kept[Directory]], Awaitable[Reply]]
 
 
 def answers_at(path: str) -> Answer | None:
     return _ANSWERS.get(path)
 
 
-def _health(scope: Scope, directory: Directory) -> Reply:
+async def _health(scope: Scope, keys: Kept[Directory]) -> Reply:
     return json_reply(200, {"status": "OK", "version": LANGFUSE_VERSION})
 
 
-def _projects(scope: Scope, directory: Directory) -> Reply:
+async def _projects(scope: Scope, keys: Kept[Directory]) -> Reply:
     """The agents that the key speaks for: an agent is what a project is to Langfuse."""
-    key = key_of(scope, directory)
+    key = await key_of(scope, keys)
     organization = {"id": str(key.workspace_id), "name": "SLM Hub workspace"}
     projects = [
         {"id": str(agent), "name": slug, "organization": organization, "metadata": {}}
-        for slug, agent in sorted(directory.agents_of(key).items())
+        for slug, agent in sorted(keys.current.agents_of(key).items())
     ]
     return json_reply(200, {"data": projects})
 
 
-def _info(scope: Scope, directory: Directory) -> Reply:
+async def _info(scope: Scope, keys: Kept[Directory]) -> Reply:
     return json_reply(200, LANGSMITH_INFO)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats.fields import instant_of, text_of
-from slmhub.formats.langfuse_contents import answered_of, asked_of, is_tool_result, tool_name
-from slmhub.formats.langfuse_usage import cost_of, usage_of
 from slmhub.formats.otlp.reading import Reading
 from slmhub.formats.otlp.values import Taken, decoded, end, strings_of, unquoted, unwrapped
 from slmhub.formats.otlp.wire import SpanData
+from slmhub.formats.platforms.langfuse_contents import answered_of, asked_of, is_tool_result, tool_name
+from slmhub.formats.platforms.langfuse_usage import cost_of, usage_of
 from slmhub.formats.records import Issue, SpanKind, Usage
 
 NAME = "langfuse"

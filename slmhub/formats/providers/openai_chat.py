@@ -6,11 +6,11 @@ from slmhub.formats.chat_shapes import message_of, messages_of, tools_of
 from slmhub.formats.fields import first_text, object_of, text_of, tokens_of
 from slmhub.formats.parts import content_of, reasoning_part, text_part
 from slmhub.formats.providers import names
+from slmhub.formats.providers.chat_stream import fold as fold_stream
+from slmhub.formats.providers.chat_stream import fold_chunks
 from slmhub.formats.providers.loose import Json, error_in, first_in, object_in, usage_with_total
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Message, Usage
-from slmhub.formats.stream import fold as fold_stream
-from slmhub.formats.stream import fold_chunks
 
 NAME = "openai_chat"
 # Everybody speaks this shape: the address or the row has to say who.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from slmhub.formats import openai_chat
+from slmhub.formats.exchanges import openai_chat
 from slmhub.formats.otlp.read import records_of_spans
 from slmhub.formats.otlp.reading import Reading
 from slmhub.formats.otlp.wire import SpanData, spans_of_json

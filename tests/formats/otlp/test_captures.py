@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from slmhub.formats import captures, otlp_json
+from slmhub.formats.otlp import json_exports as otlp_json
+from slmhub.formats.platforms import captures
 from slmhub.formats.reader import parse_rows
 from slmhub.formats.records import MalformedError, Record, Reject
 from tests.formats.otlp.spans import START_NS, TRACE, json_export

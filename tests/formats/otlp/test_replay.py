@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 import pytest
 
-from slmhub.formats import captures, openai_chat
+from slmhub.formats.exchanges import openai_chat
 from slmhub.formats.merge import demote_wrappers, joined
 from slmhub.formats.otlp import wire
 from slmhub.formats.otlp.read import records_of_spans
 from slmhub.formats.otlp.wire import SpanData
+from slmhub.formats.platforms import captures
 from slmhub.formats.records import Message, Record, SpanKind
 from tests.formats.worlds import TAU
 

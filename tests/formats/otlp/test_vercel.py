@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmhub.formats import vercel_spans
 from slmhub.formats.otlp import vercel
+from slmhub.formats.platforms import vercel_spans
 from slmhub.formats.records import Issue, MalformedError, Record, Reject, SpanKind, Usage
 from tests.formats.otlp.readings import DATA, JSON, attributes_of, needs_data, reading, record, span
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmhub.formats import otlp_json
+from slmhub.formats.otlp import json_exports as otlp_json
 from slmhub.formats.otlp import wire
 from slmhub.formats.otlp.read import records_of_logs, records_of_spans
 from slmhub.formats.otlp.wire import LogData, SpanData, WireError

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from slmhub.formats import MalformedError, Record, SpanKind, openai_chat, pairs
+from slmhub.formats import MalformedError, Record, SpanKind
+from slmhub.formats.exchanges import openai_chat, pairs
 
 WIRE = Path(__file__).parents[4] / "shared/data/wire"
 FILES = sorted([*WIRE.glob("samples_by_format/*.jsonl"), *WIRE.glob("vcr_*.jsonl.gz")])

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slmhub.formats import MalformedError, Record, pairs
+from slmhub.formats import MalformedError, Record
+from slmhub.formats.exchanges import pairs
 from slmhub.formats.payloads import answered_from, asked_from
 from slmhub.formats.providers import Answered, Asked, Provider, events_of, stream_of
 from tests.formats.providers.examples import EXAMPLES, NAMES, Json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -10,11 +11,12 @@ import pytest
 
 from apps.accounts.access import Scope
 from apps.accounts.snapshot import STALENESS_S
-from apps.team.services import create_agent, create_api_key
+from apps.team.services import create_agent, create_api_key, revoke_api_key
 from apps.traces.intake import doors, sdk
 from apps.traces.intake.spool import backlog
 from apps.traces.models import Span
 from tests.access_table import RAW
+from tests.servers import eventually
 from tests.traces.intake.exports import PROTOBUF, span_id, traces
 from tests.traces.intake.sender import Sender
 
@@ -52,6 +54,33 @@ def test_a_key_of_other_scopes_is_refused_by_each(sender: Sender) -> None:
         if scope is not None:
             given = f"Bearer {secrets[scope]}"
             assert asked(sender.address, method, path, authorization=given) == 403, path
+
+
+def test_a_key_is_good_from_its_first_moment_on(sender: Sender) -> None:
+    for number in range(5):
+        _, secret = create_api_key(
+            workspace=sender.world.workspace, name="new", scopes=[Scope.INGEST], actor=sender.world.admin
+        )
+        sent = {"authorization": f"Bearer {secret}", "content-type": PROTOBUF}
+        answer = httpx.post(f"{sender.url}/v1/traces", content=traces([span_id()]), headers=sent)
+        assert answer.status_code == 200, number
+        assert (
+            asked(sender.address, "GET", "/api/public/projects", authorization=sent["authorization"]) == 200
+        )
+    sender.stored()
+
+
+def test_a_flood_of_unknown_keys_delays_no_revocation(sender: Sender) -> None:
+    def guess(number: int) -> int:
+        return asked(sender.address, "POST", "/v1/traces", authorization=f"Bearer hub_{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        guesses = [pool.submit(guess, number) for number in range(120)]
+        revoke_api_key(key=sender.key, actor=sender.world.admin)
+        revoked_at = time.monotonic()
+        eventually(lambda: sender.get("/api/public/projects").status_code == 401, within=5, every=0.02)
+        assert time.monotonic() - revoked_at < STALENESS_S
+        assert {one.result() for one in guesses} == {401}
 
 
 def test_what_is_open_needs_no_key(address: str) -> None:

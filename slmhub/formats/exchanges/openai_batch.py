@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from slmhub.formats.envelope import Call, record_of
-from slmhub.formats.exchanges import Exchange, exchange_of
+from slmhub.formats.exchanges.envelope import Call, record_of
+from slmhub.formats.exchanges.http_messages import Exchange, exchange_of
+from slmhub.formats.exchanges.other_requests import call_of_other, is_embedding
 from slmhub.formats.fields import object_of, text_of
-from slmhub.formats.other_requests import call_of_other, is_embedding
 from slmhub.formats.providers import Answered, Asked, Provider, answer_of, anthropic, ask_of
 from slmhub.formats.providers.loose import Json, as_text, error_in, object_in
 from slmhub.formats.records import Issue, MalformedError, Record, Reject

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from slmhub.formats.fields import content_id, instant_of, text_of
-from slmhub.formats.langfuse_observations import (
+from slmhub.formats.platforms.langfuse_observations import (
     TraceFacts,
     facts_of,
     observation_record,

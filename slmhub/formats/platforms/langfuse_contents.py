@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from slmhub.formats import langchain_messages
 from slmhub.formats.fields import first_text, text_of
 from slmhub.formats.parts import assistant, text_part, tool_call, tool_result
 from slmhub.formats.payloads import answered_from, asked_from, json_or_text
-from slmhub.formats.platform_spans import texts_asked, tidied, tool_of, vectors_in
+from slmhub.formats.platforms import langchain_messages
+from slmhub.formats.platforms.spans import texts_asked, tidied, tool_of, vectors_in
 from slmhub.formats.providers.loose import as_text, either, object_in, objects_in
 from slmhub.formats.providers.names import finish_of
 from slmhub.formats.providers.shapes import Answered, Asked

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from slmhub.formats import langchain_messages
 from slmhub.formats.fields import first_text, tokens_of
 from slmhub.formats.parts import assistant, tool_call, tool_result
 from slmhub.formats.payloads import answered_from, asked_from
-from slmhub.formats.platform_spans import texts_asked, tidied, tool_of, vectors_in
+from slmhub.formats.platforms import langchain_messages
+from slmhub.formats.platforms.spans import texts_asked, tidied, tool_of, vectors_in
 from slmhub.formats.providers.loose import as_text, object_in
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, Message, SpanKind, Usage

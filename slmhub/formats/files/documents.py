@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import ijson
 import orjson
 
-from slmhub.formats.containers import CHUNK, BrokenStreamError, Limits, headed
-from slmhub.formats.detection import BOM, Shape, encoding_of, shape_of
-from slmhub.formats.lines import Line, lines_in
+from slmhub.formats.files.containers import CHUNK, BrokenStreamError, Limits, headed
+from slmhub.formats.files.detection import BOM, Shape, encoding_of, shape_of
+from slmhub.formats.files.lines import Line, lines_in
 
 LISTS = (
     "simulations", "runs", "observations", "data", "batch", "resourceSpans", "resource_spans",

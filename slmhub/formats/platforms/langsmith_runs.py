@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from slmhub.formats.fields import first_text, instant_of, number_of, outcome_of, text_of, texts_of, tokens_of
-from slmhub.formats.langsmith_contents import answered_of, asked_of, first_usage, usage_of
-from slmhub.formats.platform_spans import MODEL_CALLS, count_usage, filled
+from slmhub.formats.platforms.langsmith_contents import answered_of, asked_of, first_usage, usage_of
+from slmhub.formats.platforms.spans import MODEL_CALLS, count_usage, filled
 from slmhub.formats.providers.loose import as_text, object_in, objects_in
 from slmhub.formats.providers.names import finish_of, provider_of
 from slmhub.formats.providers.shapes import Answered, Asked

@@ -8,10 +8,16 @@ from typing import Any
 import msgspec
 
 from slmhub.formats.fields import first_text, instant_of, number_of, outcome_of, text_of, texts_of
-from slmhub.formats.langfuse_contents import answered_of, asked_of, decoded, is_tool_result, tool_name
-from slmhub.formats.langfuse_usage import cost_of, usage_of
 from slmhub.formats.payloads import answered_from, asked_from
-from slmhub.formats.platform_spans import MODEL_CALLS, count_usage, filled
+from slmhub.formats.platforms.langfuse_contents import (
+    answered_of,
+    asked_of,
+    decoded,
+    is_tool_result,
+    tool_name,
+)
+from slmhub.formats.platforms.langfuse_usage import cost_of, usage_of
+from slmhub.formats.platforms.spans import MODEL_CALLS, count_usage, filled
 from slmhub.formats.providers.loose import as_text, object_in
 from slmhub.formats.providers.names import provider_of
 from slmhub.formats.providers.shapes import Answered, Asked

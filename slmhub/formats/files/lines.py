@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from slmhub.formats.containers import CHUNK, MIB, BrokenStreamError, Limits, members_of
+from slmhub.formats.files.containers import CHUNK, MIB, BrokenStreamError, Limits, members_of
 
 __all__ = ["CHUNK", "MIB", "BrokenStreamError", "Limits", "Line", "lines_in", "lines_of"]
 

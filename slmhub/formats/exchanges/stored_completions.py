@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from slmhub.formats.envelope import Call, record_of
+from slmhub.formats.exchanges.envelope import Call, record_of
 from slmhub.formats.fields import text_of
 from slmhub.formats.providers import Asked, answer_of, openai_chat, openai_completions, openai_responses
 from slmhub.formats.providers.loose import Json, objects_in

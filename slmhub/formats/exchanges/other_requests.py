@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.envelope import Call
-from slmhub.formats.exchanges import Exchange
+from slmhub.formats.exchanges.envelope import Call
+from slmhub.formats.exchanges.http_messages import Exchange
 from slmhub.formats.fields import text_of, tokens_of
 from slmhub.formats.providers import Answered, Asked
 from slmhub.formats.providers.loose import Json, as_text, either, error_in, first_in, object_in, objects_in

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from slmhub.formats import langfuse_ingestion, langsmith_runs, otlp_json
+from slmhub.formats.otlp import json_exports as otlp_json
+from slmhub.formats.platforms import langfuse_ingestion, langsmith_runs
 from slmhub.formats.records import MalformedError, Record, Reject
 
 NAME = "captures"

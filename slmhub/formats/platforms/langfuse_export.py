@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from slmhub.formats.langfuse_observations import TraceFacts, facts_of, observation_record, trace_record
 from slmhub.formats.merge import demote_wrappers
-from slmhub.formats.platform_spans import filled
+from slmhub.formats.platforms.langfuse_observations import (
+    TraceFacts,
+    facts_of,
+    observation_record,
+    trace_record,
+)
+from slmhub.formats.platforms.spans import filled
 from slmhub.formats.providers.loose import as_text, object_in
 from slmhub.formats.records import MalformedError, Record, Reject
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from slmhub.formats.envelope import Call, error_of, record_of
+from slmhub.formats.exchanges.envelope import Call, error_of, record_of
 from slmhub.formats.fields import object_of
 from slmhub.formats.providers import answer_of, ask_of, openai_chat
 from slmhub.formats.records import Issue, MalformedError, Record, Reject

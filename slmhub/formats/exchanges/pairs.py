@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from slmhub.formats.envelope import Call, error_of, record_of
-from slmhub.formats.exchanges import Exchange, exchange_of
-from slmhub.formats.other_requests import call_of_other, is_embedding
+from slmhub.formats.exchanges.envelope import Call, error_of, record_of
+from slmhub.formats.exchanges.http_messages import Exchange, exchange_of
+from slmhub.formats.exchanges.other_requests import call_of_other, is_embedding
 from slmhub.formats.providers import (
     Answered,
     Asked,

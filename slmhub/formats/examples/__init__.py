@@ -1,0 +1,3 @@
+"""Training examples: the last answer of each conversation is the call."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Logged requests with their responses, of any provider."""
+
+from __future__ import annotations
