@@ -33,6 +33,9 @@ def object_of(value: Any, where: str) -> dict[str, Any]:
 
 def text_of(value: Any) -> str | None:
     """A non-empty string of at most 256 characters; numbers become their text; everything else None."""
+    # Asked of nearly every attribute, and nearly all of them are texts.
+    if value.__class__ is str:
+        return value[:_MAX_ID] or None
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value)[:_MAX_ID] or None

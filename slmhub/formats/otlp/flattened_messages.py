@@ -32,6 +32,8 @@ _PART_FIELDS = (
 _FIELDS = ("role", "content", "name", "tool_call_id", "function_call_name", "function_call_arguments_json")
 _CALL_FIELDS = ("id", "function.name", "function.arguments", "reasoning_signature")
 
+_CALLING = {"message.tool_calls", "message.function_call_name"}
+
 # What an Unflattener reads of a list of messages.
 MESSAGE = {
     "": frozenset(f"message.{field}" for field in _FIELDS),
@@ -62,7 +64,7 @@ def _parts_in(message: Message) -> list[Part]:
 
 
 def _message_of(fields: dict[str, Any], issues: set[Issue]) -> Message:
-    calls = _calls_of(fields, issues)
+    calls = _calls_of(fields, issues) if _CALLING & fields.keys() else []
     message: Message = {"role": _role_of(fields, calls), "content": _content_of(fields, issues)}
     if message["content"] is None and message["role"] != "assistant":
         # OpenInference leaves out empty texts; only an assistant may say nothing.

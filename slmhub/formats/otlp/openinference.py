@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from slmhub.formats.fields import number_of, text_of
@@ -63,6 +64,7 @@ _LISTS = Unflattener(
     }
 )
 _NOT_PARAMETERS = frozenset({"model", "messages", "tools", "functions", "system", "input", "prompt"})
+_LONGEST_REPEATED = 8192
 _HIDEABLE = ("input.value", "output.value", "llm.invocation_parameters")
 
 
@@ -147,11 +149,20 @@ def _cost_of(taken: Taken) -> float | None:
 
 
 def _tool_of(fields: dict[str, Any], issues: set[Issue]) -> dict[str, Any] | None:
-    schema = decoded(fields.get("tool.json_schema"), issues)
+    given, name = fields.get("tool.json_schema"), text_of(fields.get("tool.name"))
+    if isinstance(given, str) and len(given) <= _LONGEST_REPEATED and (known := _definition_in(given, name)):
+        return known
+    schema = decoded(given, issues)
     if isinstance(schema, dict):
-        return definition_of(schema, name=text_of(fields.get("tool.name")))
-    name = text_of(fields.get("tool.name"))
+        return definition_of(schema, name=name)
     return definition_of({"name": name, "description": fields.get("tool.description")}) if name else None
+
+
+@lru_cache(maxsize=1024)
+def _definition_in(schema: str, name: str | None) -> dict[str, Any] | None:
+    """An agent repeats its tools in every span; who gets the definition shares it with all its calls."""
+    found = decoded(schema, set())
+    return definition_of(found, name=name) if isinstance(found, dict) else None
 
 
 def _read_messages(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 from argparse import ArgumentParser
@@ -19,7 +18,7 @@ from django.utils import timezone
 from apps.accounts.models import Agent, User, Workspace
 from apps.core.errors import HubError
 from apps.team.services import create_agent, create_workspace
-from apps.traces.ingest import IngestSummary, ingest
+from apps.traces.ingest import IngestSummary, collect_seldom, ingest
 from apps.traces.models import Source
 from slmhub import formats
 
@@ -49,7 +48,7 @@ class Command(BaseCommand):
         except HubError as error:
             raise CommandError(f"{error.message} {error.hint}".strip()) from error
         started = time.monotonic()
-        _collect_seldom()
+        collect_seldom()
         rejects_path = _rejects_path(agent)
         with rejects_path.open("w") as rejects:
             summary = ingest(
@@ -90,12 +89,6 @@ def _check(files: list[Path], format: str) -> None:
         formats.registry.formats_named(format)
     except formats.UnknownFormatError as error:
         raise CommandError(str(error)) from error
-
-
-def _collect_seldom() -> None:
-    """Parsed JSON holds no cycles; looking for some in it takes a third of the time."""
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 50)
 
 
 def _records(files: list[Path], format: str) -> Iterator[formats.Record | formats.Reject]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from apps.traces.ingest import collect_seldom
 from apps.traces.intake.drain import keep_draining
 
 
@@ -18,4 +19,5 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        collect_seldom()
         keep_draining(until=stop.is_set)
