@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PORT ?= 8000
 
-.PHONY: demo test bench starter style types architecture unit production slow
+.PHONY: demo test bench bench-peers starter style types architecture unit production slow
 
 demo: $(VENV)/.installed
 	$(RUN) manage.py demo
@@ -43,6 +43,14 @@ production:
 
 bench: $(VENV)/.installed-dev
 	$(RUN) -m benchmarks
+
+# Arize Phoenix pins versions that the hub does not: it gets an environment of its own.
+bench-peers: .venv-phoenix/.installed
+
+.venv-phoenix/.installed:
+	$(PYTHON) -m venv --clear .venv-phoenix
+	.venv-phoenix/bin/python -m pip install --quiet --disable-pip-version-check arize-phoenix==20.26.1
+	touch $@
 
 starter: $(VENV)/.installed
 	$(RUN) -m slmhub.ml.starter --out slmhub/ml/starter/weights --minutes 25

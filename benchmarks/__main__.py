@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-NAMES = ("redaction", "ingest", "pages", "gateway", "live")
+NAMES = ("redaction", "ingest", "pages", "gateway", "live", "otlp")
+# Runs for ten minutes, so only when it is named.
+LONG = ("soak",)
 
 
 def main(names: Sequence[str]) -> int:
-    unknown = sorted(set(names) - set(NAMES))
+    known = (*NAMES, *LONG)
+    unknown = sorted(set(names) - set(known))
     if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     commands = [[sys.executable, "-m", f"benchmarks.{name}"] for name in names or NAMES]
     codes = [subprocess.run(command, check=False).returncode for command in commands]

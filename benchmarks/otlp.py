@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -30,6 +30,7 @@ SESSIONS = 300
 CLIENTS = 4
 POLL_S = 0.05
 GIVE_UP_S = 300
+SETTLE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,27 @@ def measured(target: Target, files: Sequence[tuple[int, Path]]) -> Measured:
         acknowledged_s = time.perf_counter() - started
         wait_until(lambda: target.stored() - before >= spans)
         stored_s = time.perf_counter() - started
-    disk = sum(path.stat().st_size for path in target.folder.rglob("*") if path.is_file())
     rates = spans / acknowledged_s, spans / stored_s
-    return Measured(spans, size / 1e6, *rates, refused, round(peak() / 2**20), disk / 1e6)
+    return Measured(
+        spans, size / 1e6, *rates, refused, round(peak() / 2**20), settled_size(target.folder) / 1e6
+    )
+
+
+def settled_size(folder: Path) -> int:
+    """Bytes on disk once what was only passing through has gone; a file that is still written to counts."""
+    size, before = size_of(folder), -1
+    while size != before:
+        time.sleep(SETTLE_S)
+        size, before = size_of(folder), size
+    return size
+
+
+def size_of(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 async def send(target: Target, files: Sequence[Path]) -> int:

@@ -49,7 +49,7 @@ class Sources(APIView):
     )
     def get(self, request: Request) -> Response:
         """What every source sends, what is missing in it, and the setting that mends it."""
-        agent = agent_of(request.auth, request.query_params.get("agent", ""))
+        agent = agent_of(request)
         return Response([_told(one) for one in diagnoses(agent)])
 
 

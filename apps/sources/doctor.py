@@ -28,6 +28,7 @@ ENOUGH = {
     Finding.NO_TOOLS: 0.0,
 }
 MOST_DUPLICATES = 0.02
+EVENTS = "otel_genai_events"
 _CLOCKS = {Issue.CLOCK_SKEW, Issue.TIMESTAMP_UNUSABLE, "clock_out_of_range"}
 
 
@@ -81,15 +82,14 @@ class Diagnosis:
     complaints: list[Complaint]
 
     @property
+    def is_grave(self) -> bool:
+        return any(complaint.grave for complaint in self.complaints)
+
+    @property
     def status(self) -> str:
         if not self.complaints:
             return "ok"
-        return "bad" if any(complaint.grave for complaint in self.complaints) else "warn"
-
-    @property
-    def delivered(self) -> int:
-        emitter = self.emitter
-        return emitter.accepted + emitter.completed + emitter.duplicate + emitter.rejected
+        return "bad" if self.is_grave else "warn"
 
 
 def diagnoses(agent: Agent) -> list[Diagnosis]:
@@ -175,8 +175,8 @@ def _delivered(emitter: Emitter) -> Iterator[Complaint]:
         says = "deliveries could not be read; their reasons stand in the answers and the rejects files"
         yield _complaint(emitter, Finding.REJECTED, says, emitter.rejected, True)
     sent = emitter.accepted + emitter.duplicate
-    # A file that is uploaded twice is no fault of an emitter.
-    streamed = emitter.source not in (Source.UPLOAD, Source.COMMAND)
+    # A file that is uploaded twice is no fault of an emitter, nor is an event that repeats what its span says.
+    streamed = emitter.source not in (Source.UPLOAD, Source.COMMAND) and emitter.format != EVENTS
     if streamed and sent and emitter.duplicate / sent > MOST_DUPLICATES:
         yield _complaint(
             emitter, Finding.DUPLICATES, "spans came more than once and were kept once", emitter.duplicate

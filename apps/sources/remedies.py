@@ -121,7 +121,16 @@ REMEDIES: dict[tuple[Finding, str], Remedy] = {
 }
 
 
+# The same SDKs, by their own addresses or in their exports.
+_SDK_OF = {
+    "langsmith_runs": "langsmith",
+    "langfuse_ingestion": "langfuse",
+    "langfuse_export": "langfuse",
+}
+
+
 def remedy_for(finding: Finding, convention: str) -> Remedy | None:
     if finding is Finding.NO_MESSAGES:
         finding = Finding.CONTENT_OFF
+    convention = _SDK_OF.get(convention, convention)
     return REMEDIES.get((finding, convention)) or REMEDIES.get((finding, ANY))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Snippet:
+class Part(NamedTuple):
+    """What is pasted into one place; `label` says which."""
+
+    label: str
+    code: str
+
+
+class Snippet(NamedTuple):
     """`slug` is its place in the address (#slug)."""
 
     slug: str
     title: str
     says: str
-    language: str
-    code: str
+    parts: tuple[Part, ...]
 
+
+ENVIRONMENT = "Environment of the agent"
+PYTHON = "Python"
 
 _GATEWAY = """from openai import OpenAI
 
@@ -24,9 +32,13 @@ answer = client.chat.completions.create(
     messages=[{{"role": "user", "content": "Hello"}}],
     extra_headers={{"x-slmhub-agent": "{agent}", "x-slmhub-session": "conversation-1"}},
 )"""
-_OTEL = """OTEL_EXPORTER_OTLP_ENDPOINT={base}
+# A header without a blank needs neither quotes nor escapes, which senders read in different ways.
+_OTEL = """OTEL_TRACES_EXPORTER=otlp
+OTEL_LOGS_EXPORTER=otlp
+OTEL_METRICS_EXPORTER=none
+OTEL_EXPORTER_OTLP_ENDPOINT={base}
 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
-OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20{key},x-slmhub-agent={agent}"
+OTEL_EXPORTER_OTLP_HEADERS=x-api-key={key},x-slmhub-agent={agent}
 OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000
 OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental
 OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY"""
@@ -47,28 +59,32 @@ _LANGCHAIN = """LANGSMITH_TRACING=true
 LANGSMITH_ENDPOINT={base}
 LANGSMITH_API_KEY={key}
 LANGSMITH_PROJECT={agent}"""
-_VERCEL = """// instrumentation.ts
-import {{ registerOTel, OTLPHttpJsonTraceExporter }} from "@vercel/otel";
+_VERCEL = """import {{ registerOTel, OTLPHttpJsonTraceExporter }} from "@vercel/otel";
 
 registerOTel({{
   serviceName: "{agent}",
   traceExporter: new OTLPHttpJsonTraceExporter({{
     url: "{base}/v1/traces",
-    headers: {{ Authorization: "Bearer {key}", "x-slmhub-agent": "{agent}" }},
+    headers: {{ "x-api-key": "{key}", "x-slmhub-agent": "{agent}" }},
   }}),
-}});
+}});"""
+_VERCEL_7 = """import {{ registerTelemetry }} from "ai";
+import {{ OpenTelemetry }} from "@ai-sdk/otel";
 
-// on each call
-experimental_telemetry: {{ isEnabled: true, metadata: {{ sessionId, userId }} }}"""
-_LITELLM = """# environment of the LiteLLM proxy
-OTEL_EXPORTER=otlp_http
+registerTelemetry(new OpenTelemetry({{ runtimeContext: true }}));"""
+_VERCEL_7_CALL = """runtimeContext: {{ sessionId, userId }},
+telemetry: {{ includeRuntimeContext: {{ sessionId: true, userId: true }} }},"""
+_VERCEL_CALL = "experimental_telemetry: {{ isEnabled: true, metadata: {{ sessionId, userId }} }},"
+_LITELLM = """OTEL_EXPORTER=otlp_http
 OTEL_ENDPOINT={base}/v1/traces
-OTEL_HEADERS="Authorization=Bearer {key},x-slmhub-agent={agent}"
-
-# config.yaml
-litellm_settings:
+OTEL_HEADERS=x-api-key={key},x-slmhub-agent={agent}
+OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental
+USE_OTEL_LITELLM_REQUEST_SPAN=true"""
+_LITELLM_CONFIG = """litellm_settings:
   callbacks: ["otel"]"""
-_LANGFUSE = """LANGFUSE_HOST={base}
+# Its older versions know only the second name.
+_LANGFUSE = """LANGFUSE_BASE_URL={base}
+LANGFUSE_HOST={base}
 LANGFUSE_PUBLIC_KEY={agent}
 LANGFUSE_SECRET_KEY={key}"""
 _CURL = """curl {base}/api/v1/calls \\
@@ -83,45 +99,54 @@ _ALL = (
         "openai",
         "OpenAI SDK",
         "Through the gateway: only the address changes, and specialists may answer.",
-        "Python",
-        _GATEWAY,
+        (Part(PYTHON, _GATEWAY),),
     ),
     Snippet(
         "opentelemetry",
         "OpenTelemetry",
         "Any language; traces and logs over OTLP/HTTP.",
-        "Environment",
-        _OTEL,
+        (Part(ENVIRONMENT, _OTEL),),
     ),
     Snippet(
         "openinference",
         "OpenInference",
         "Arize's instrumentations of OpenAI, Anthropic, LlamaIndex, CrewAI and others.",
-        "Python",
-        _OPENINFERENCE,
+        (Part(PYTHON, _OPENINFERENCE),),
     ),
     Snippet(
         "langchain",
         "LangChain",
         "LangChain and LangGraph through LangSmith's own client.",
-        "Environment",
-        _LANGCHAIN,
+        (Part(ENVIRONMENT, _LANGCHAIN),),
     ),
-    Snippet("vercel", "Vercel AI SDK", "Its telemetry, exported as OTLP/JSON.", "TypeScript", _VERCEL),
-    Snippet("litellm", "LiteLLM", "The proxy's OpenTelemetry callback.", "Environment", _LITELLM),
+    Snippet(
+        "vercel",
+        "Vercel AI SDK",
+        "Its telemetry, exported as OTLP/JSON.",
+        (
+            Part("instrumentation.ts", _VERCEL),
+            Part("AI SDK 7: also in instrumentation.ts", _VERCEL_7),
+            Part("AI SDK 7: on each call", _VERCEL_7_CALL),
+            Part("AI SDK 6 and before: on each call", _VERCEL_CALL),
+        ),
+    ),
+    Snippet(
+        "litellm",
+        "LiteLLM",
+        "The proxy's OpenTelemetry callback.",
+        (Part("Environment of the proxy", _LITELLM), Part("config.yaml", _LITELLM_CONFIG)),
+    ),
     Snippet(
         "langfuse",
         "Langfuse SDK",
         "Point its SDK here instead of at Langfuse.",
-        "Environment",
-        _LANGFUSE,
+        (Part(ENVIRONMENT, _LANGFUSE),),
     ),
     Snippet(
         "http",
         "HTTP",
         "Calls that you have logged yourself, one or many, idempotent by their id.",
-        "Shell",
-        _CURL,
+        (Part("Shell", _CURL),),
     ),
 )
 
@@ -129,4 +154,7 @@ _ALL = (
 def snippets(*, base: str, agent: str, key: str) -> list[Snippet]:
     """All of them with the hub's address (no slash at its end), the agent's slug and a key's secret."""
     values = {"base": base, "agent": agent, "key": key}
-    return [Snippet(one.slug, one.title, one.says, one.language, one.code.format(**values)) for one in _ALL]
+    return [
+        one._replace(parts=tuple(Part(part.label, part.code.format(**values)) for part in one.parts))
+        for one in _ALL
+    ]

@@ -11,19 +11,34 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, Right, Scope, requires
-from apps.sources.doctor import diagnoses
+from apps.sources.doctor import NEWEST, diagnoses
 from apps.sources.snippets import snippets
 from apps.team.services import create_api_key
+from apps.traces.intake.spool import Backlog, backlog
 from apps.traces.models import Source
 
 # Shown in a snippet until somebody makes a key.
 NO_KEY = "hub_YOUR_KEY"
+# What waits for less is on its way.
+BEHIND_S = 5.0
 
 
 @requires(Right.VIEW)
 @require_safe
 def list_(request: MemberRequest) -> HttpResponse:
-    return render(request, "sources/list.html", {"tab": "sources", "diagnoses": diagnoses(request.agent)})
+    found = diagnoses(request.agent)
+    to_mend = sorted((one for one in found if one.complaints), key=lambda one: not one.is_grave)
+    context = {"tab": "sources", "diagnoses": found, "to_mend": to_mend}
+    context |= {"newest": NEWEST, "behind": _behind(request)}
+    return render(request, "sources/list.html", context)
+
+
+def _behind(request: MemberRequest) -> Backlog | None:
+    """The spool is the whole hub's: only who manages hears of it, and only when there is something to do."""
+    if not request.membership.rights["manage"]:
+        return None
+    waits = backlog()
+    return waits if waits.oldest_s > BEHIND_S or waits.refused or waits.damaged else None
 
 
 @requires(Right.VIEW)
@@ -59,7 +74,6 @@ def _connect(request: MemberRequest, key: str) -> dict[str, Any]:
         "snippets": snippets(base=base, agent=request.agent.slug, key=key),
         "since": since,
         "heard": list(heard.order_by("-last_at")),
-        "has_key": key != NO_KEY,
     }
 
 

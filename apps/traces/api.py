@@ -30,6 +30,7 @@ from slmhub import formats
 
 MOST_CALLS = 1_000
 LARGEST_BODY = 32 * 1024 * 1024
+AGENT_HEADER = "x-slmhub-agent"
 _REJECTS_TOLD = 100
 
 
@@ -75,7 +76,8 @@ class ReceivedSerializer(serializers.Serializer[Any]):
 
 class CallsSerializer(serializers.Serializer[Any]):
     agent = serializers.SlugField(
-        help_text="the agent's slug; not needed for a key that belongs to one agent"
+        required=False,
+        help_text="the agent's slug; not needed for a key of one agent, nor where there is only one",
     )
     calls = serializers.ListField(
         child=serializers.DictField(),
@@ -117,7 +119,7 @@ class Uploads(APIView):
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         if length > settings.LARGEST_UPLOAD:
             raise uploads.UploadTooLargeError(length)
-        agent = agent_of(request.auth, request.query_params.get("agent", ""))
+        agent = agent_of(request)
         pieces, filename = _received(request)
         kept = uploads.keep(agent=agent, filename=filename, pieces=pieces)
         (upload,) = uploads.start(choices=[mappings.choice(kept)], actor=None)
@@ -149,7 +151,7 @@ class Calls(APIView):
         """Send one or many logged calls of any format. 422 when none of them could be stored."""
         body = _body(request)
         calls = body.pop("calls", None)
-        agent = agent_of(request.auth, str(body.pop("agent", "") or request.query_params.get("agent", "")))
+        agent = agent_of(request, str(body.pop("agent", "")))
         rows = _rows([body] if calls is None else calls)
         refused: IO[str] = io.StringIO()
         summary = ingest(
@@ -163,18 +165,22 @@ class Calls(APIView):
         return Response(_told(summary, refused), status=200 if known else 422)
 
 
-def agent_of(key: ApiKey, slug: str) -> Agent:
-    """The agent that a request is about, as far as this key may go."""
+def agent_of(request: Request, named: str = "") -> Agent:
+    """The agent that a request is about, as far as its key may go: named in its body, address or header,
+    else the key's own, else the workspace's only one."""
+    key: ApiKey = request.auth
+    slug = named or request.query_params.get("agent", "") or request.headers.get(AGENT_HEADER, "")
     if key.agent is not None:
         if slug and slug != key.agent.slug:
             raise PermissionDenied(f"This API key belongs to the agent {key.agent.slug!r}.")
         return key.agent
-    if not slug:
-        raise BadBodyError("Name the agent.", hint="Add ?agent=SLUG, or use a key that belongs to one agent.")
-    agent = key.workspace.agents.select_related("workspace").filter(slug=slug).first()
-    if agent is None:
+    agents = key.workspace.agents.select_related("workspace")
+    found = list(agents.filter(slug=slug) if slug else agents.order_by("pk")[:2])
+    if len(found) == 1:
+        return found[0]
+    if slug:
         raise Http404(f"There is no agent {slug!r} in this workspace.")
-    return agent
+    raise BadBodyError("Name the agent.", hint="Add ?agent=SLUG, or use a key that belongs to one agent.")
 
 
 def _received(request: Request) -> tuple[Iterator[bytes], str]:
@@ -217,7 +223,7 @@ def _rows(calls: Any) -> list[Any]:
 
 def _records(rows: list[Any]) -> Iterator[formats.Record | formats.Reject]:
     # Records that name no trace share one by what was sent: a second delivery gets the same ids.
-    delivery = hashlib.sha256(orjson.dumps(rows)).hexdigest()[:32]
+    delivery = hashlib.sha256(_written(rows)).hexdigest()[:32]
     for place, row in enumerate(rows, start=1):
         try:
             found = formats.parse_rows(row, delivery=delivery)
@@ -227,6 +233,14 @@ def _records(rows: list[Any]) -> Iterator[formats.Record | formats.Reject]:
             if isinstance(item, formats.Reject):
                 item.line = place
             yield item
+
+
+def _written(rows: list[Any]) -> bytes:
+    """The rows as text; those that are too deep to be written are too deep to be stored."""
+    try:
+        return orjson.dumps(rows)
+    except TypeError:
+        return b"".join(_written([row]) for row in rows) if len(rows) > 1 else b""
 
 
 def _told(summary: IngestSummary, refused: IO[str]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _refuse_unreadable(summary: IngestSummary, rejects: Path) -> None:
         first = orjson.loads(file.readline())
     raise NothingReadableError(
         f"No line could be read. Line {first['line']}: {first['reason']}.",
-        hint="The rejects file names the others.",
+        hint="The rejects file names the others." if summary.rejected > 1 else "",
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from slmhub.formats.files.containers import Limits
-from slmhub.formats.files.detection import detect
 from slmhub.formats.peek import Peek, peek
-from slmhub.formats.reader import parse_line, parse_row, parse_rows, read
+from slmhub.formats.reader import parse_row, parse_rows, read
 from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind, Usage
-from slmhub.formats.registry import AUTO, FORMATS, UnknownFormatError
+from slmhub.formats.registry import AUTO, FORMATS, UnknownFormatError, detect
 
 __all__ = [
     "AUTO",
@@ -23,7 +22,6 @@ __all__ = [
     "UnknownFormatError",
     "Usage",
     "detect",
-    "parse_line",
     "parse_row",
     "parse_rows",
     "peek",

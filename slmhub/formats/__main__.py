@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from slmhub.formats.merge import MOST_HELD, demote_wrappers, joined
+from slmhub.formats.merge import MOST_HELD, demote_wrappers, hand_down_sessions, joined
 from slmhub.formats.reader import read
 from slmhub.formats.records import Record, Reject, SpanKind
 from slmhub.formats.registry import AUTO, FORMATS
@@ -17,7 +17,7 @@ from slmhub.formats.registry import AUTO, FORMATS
 # Their spans may come in parts, or stand around other model spans; every other record is whole.
 _IN_PARTS = frozenset((
     "openai_batch", "otel_genai", "otel_genai_events", "openinference", "traceloop", "vercel_ai", "langfuse",
-    "langsmith", "otlp",
+    "langfuse_ingestion", "langfuse_export", "langsmith", "langsmith_runs", "otlp",
 ))  # fmt: skip
 
 
@@ -27,6 +27,7 @@ class Output:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(read=0, spans=0, calls=0, rejected=0)
         self.held: list[Record] = []
+        self.unread = 0
 
     def take(self, name: str, item: Record | Reject) -> None:
         self.counts["read"] += 1
@@ -46,6 +47,7 @@ class Output:
     def flush(self) -> None:
         whole = [item for item in joined(self.held) if isinstance(item, Record)]
         demote_wrappers(whole)
+        hand_down_sessions(whole)
         for record in whole:
             self._write(record)
         self.held = []
@@ -64,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     output.flush()
     sys.stdout.buffer.flush()
     sys.stderr.write(msgspec.json.encode(dict(output.counts)).decode() + "\n")
-    return 0
+    return 1 if output.unread else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +85,7 @@ def _convert(name: str, format: str, output: Output) -> None:
             output.take(name, item)
     except OSError as error:
         output.refuse(f"{name}: {error.strerror}")
+        output.unread += 1
 
 
 if __name__ == "__main__":

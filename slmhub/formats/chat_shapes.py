@@ -26,6 +26,8 @@ def message_of(value: Any, issues: set[Issue], where: str) -> Message:
     message["content"] = _content_of(value.get("content"), where)
     if value.get("tool_calls"):
         message["tool_calls"] = _tool_calls_of(value["tool_calls"], issues, where)
+    else:
+        message.pop("tool_calls", None)
     if message.get("function_call"):
         _modernise_call(message, issues, where)
     if role == "function":
@@ -73,7 +75,9 @@ def _tool_call_of(call: Any, issues: set[Issue], where: str) -> dict[str, Any]:
         raise MalformedError(f"{where} is {_type(call)}, expected an object")
     if isinstance(call.get("custom"), dict):
         return call
-    return {**call, "type": "function", "function": _function_of(call.get("function"), issues, where)}
+    # `index` only orders the pieces of a streamed answer.
+    kept = {key: value for key, value in call.items() if key != "index"}
+    return {**kept, "type": "function", "function": _function_of(call.get("function"), issues, where)}
 
 
 def _function_of(function: Any, issues: set[Issue], where: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from slmhub.formats.fields import content_id, first_text, object_of, outcome_of, texts_of
-from slmhub.formats.parts import function_tool
+from slmhub.formats.fields import content_id, filled, first_text, object_of, outcome_of, texts_of
 from slmhub.formats.records import Issue, MalformedError, Message, Record, SpanKind
+from slmhub.formats.tools import definition_of
 
 ASSISTANT = "assistant"
 # Every turn of a long session is a call that repeats all turns before it.
@@ -58,13 +58,7 @@ def tools_of_text(value: Any) -> list[dict[str, Any]]:
         value = [value]
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise MalformedError("tools is no list of objects")
-    return [_tool(item) for item in value]
-
-
-def _tool(item: dict[str, Any]) -> dict[str, Any]:
-    if "name" not in item or "function" in item:
-        return item
-    return function_tool(item["name"], item.get("description"), item.get("parameters"))
+    return [definition_of(item) for item in value]
 
 
 def _decoded(text: str) -> Any:
@@ -97,6 +91,6 @@ def example(
         messages=talk[0],
         output=talk[1],
         tags=texts_of(row.get("tags")),
-        attributes={key: value for key, value in attributes.items() if value not in (None, "", [], {})},
+        attributes=filled(attributes),
         format=format,
     )

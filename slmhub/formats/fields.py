@@ -1,4 +1,4 @@
-"""Single values of foreign JSON, read with tolerance: a wrong type is an absent value."""
+"""Values of foreign JSON, read with tolerance: a wrong type is an absent value."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ import xxhash
 
 from slmhub.formats.records import Issue, MalformedError
 
+Json = dict[str, Any]
+
+DEEPEST = 100
+EXCERPT = 200
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+_NESTED = (dict, list)
 _EARLIEST, _LATEST = 2000, 2099
 _MAX_ID = 256
 _SUCCESS, _FAILURE = "success", "failure"
@@ -20,6 +26,95 @@ _SUCCESS, _FAILURE = "success", "failure"
 def content_id(row: Any) -> str:
     """32 hex digits that only the content decides, so that a redelivery is recognised."""
     return xxhash.xxh3_128_hexdigest(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
+
+
+def object_in(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def objects_in(value: Any) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def first_in(value: Any) -> Json:
+    """The first object of a list, {} when there is none."""
+    found = objects_in(value)
+    return found[0] if found else {}
+
+
+def string_in(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def either(body: Json, *keys: str) -> Any:
+    """The value under the first key that is there: camelCase on the wire, snake_case in Python clients."""
+    return next((body[key] for key in keys if key in body), None)
+
+
+def without(body: Json, keys: frozenset[str]) -> Json:
+    """What is left of `body`, without the keys that were understood and without empty values."""
+    return {key: value for key, value in body.items() if key not in keys and value not in EMPTY}
+
+
+def filled(attributes: Json) -> Json:
+    """Without the attributes that say nothing."""
+    return {key: value for key, value in attributes.items() if value not in EMPTY}
+
+
+def telling(attributes: Json) -> Json:
+    """Without the attributes that say nothing, flags that are off among them."""
+    return {key: value for key, value in filled(attributes).items() if value is not False}
+
+
+def json_in(text: str) -> Any:
+    """The JSON that a text inside of JSON holds; None when it is none, or nested deeper than any row may be.
+
+    No NUL comes out of it: no database stores one.
+    """
+    try:
+        value = orjson.loads(text.replace("\\u0000", "\\ufffd"))
+    except orjson.JSONDecodeError:
+        return None
+    deep = text.count("[") + text.count("{") > DEEPEST and nests_deeper(value, DEEPEST)
+    return None if deep else value
+
+
+def json_or_text(value: Any) -> Any:
+    """A string that is a JSON object or list decoded, any other value as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    found = json_in(value)
+    return value if found is None else found
+
+
+def nests_deeper(value: Any, most: int) -> bool:
+    """Whether plain dicts and lists, as decoded JSON has them, nest in more than `most` levels."""
+    level = [value] if type(value) in _NESTED else []
+    for _ in range(most):
+        if not level:
+            return False
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) in _NESTED
+        ]
+    return bool(level)
+
+
+def as_text(value: Any) -> str:
+    """The text itself; any other value as JSON."""
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except TypeError:
+        return type(value).__name__
+
+
+def excerpt_of(value: Any) -> str:
+    """The begin of what was refused, for the list of rejects."""
+    return as_text(value)[:EXCERPT]
 
 
 def object_of(value: Any, where: str) -> dict[str, Any]:

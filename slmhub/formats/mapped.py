@@ -9,14 +9,13 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-import orjson
 import xxhash
 
-from slmhub.formats.chat_shapes import message_of, tools_of
+from slmhub.formats.chat_shapes import message_of
 from slmhub.formats.conversations import role_of, split_answer
-from slmhub.formats.fields import content_id, instant_of, number_of, text_of, tokens_of
-from slmhub.formats.parts import function_tool
+from slmhub.formats.fields import as_text, content_id, instant_of, number_of, objects_in, text_of, tokens_of
 from slmhub.formats.records import Issue, MalformedError, Message, Record, SpanKind, Usage
+from slmhub.formats.tools import definition_of
 
 NAME = "mapped"
 
@@ -245,17 +244,11 @@ def _spoken(value: Any, role: str, mapping: Mapping, issues: set[Issue]) -> list
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value or None
-    return orjson.dumps(value, default=str).decode()
+    return as_text(value)
 
 
 def _tools(value: Any) -> list[dict[str, Any]]:
-    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-    flat = [item if "function" in item or "name" not in item else _tool(item) for item in items]
-    return tools_of({"tools": flat})
-
-
-def _tool(item: dict[str, Any]) -> dict[str, Any]:
-    return function_tool(item["name"], item.get("description"), item.get("parameters"))
+    return [definition_of(tool) for tool in objects_in(value)]
 
 
 def _left_over(row: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
@@ -303,7 +296,7 @@ def _joined(path: str, key: str) -> str:
 
 
 def _example(value: Any) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    text = as_text(value)
     return text if len(text) <= _EXAMPLE else text[: _EXAMPLE - 1] + "…"
 
 

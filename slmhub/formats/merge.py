@@ -7,11 +7,14 @@ the first. A repeated part changes nothing.
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
+from slmhub.formats.fields import EMPTY
 from slmhub.formats.records import Issue, Message, Record, Reject, SpanKind, Usage
 
 MOST_HELD = 20_000
@@ -64,7 +67,7 @@ def outranks(held: Record, part: Record) -> bool:
 
 def chosen(held: Value, given: Value, wins: bool) -> Value:
     """The given value when it stands and wins, or nothing else is there."""
-    return given if given not in (None, "", [], {}) and (wins or held in (None, "", [], {})) else held
+    return given if given not in EMPTY and (wins or held in EMPTY) else held
 
 
 def united(held: dict[str, Any], given: dict[str, Any], wins: bool) -> dict[str, Any]:
@@ -112,24 +115,55 @@ def demote_wrappers(records: Iterable[Record]) -> None:
     Of spans that are each other's parents none is demoted.
     """
     spans = {key_of(record): record for record in records}
-    calls = [record for record in spans.values() if record.kind in _CALLS]
-    kinds = {key_of(record): record.kind for record in calls}
-    above = {key_of(record): _above(record, spans) for record in calls}
-    for record in calls:
-        key = key_of(record)
-        for parent in above[key]:
-            if kinds.get(parent) is kinds[key] and key not in above[parent]:
-                _demote(spans[parent])
+    calls = {key: record.kind for key, record in spans.items() if record.kind in _CALLS}
+    circling = _circling(spans) if calls else set()
+    passed: set[tuple[Key, SpanKind]] = set()
+    for key, kind in calls.items():
+        above = None if key in circling else _parent_key(spans[key])
+        # Above a span that was passed before, all were.
+        while above in spans and (above, kind) not in passed:
+            passed.add((above, kind))
+            if calls.get(above) is kind:
+                _demote(spans[above])
+            above = _parent_key(spans[above])
 
 
-def _above(record: Record, spans: dict[Key, Record]) -> set[Key]:
-    """The keys of all spans above one, itself among them only where the parents run in a circle."""
-    above: set[Key] = set()
-    parent = spans.get((record.trace_id, record.parent_id or ""))
-    while parent is not None and key_of(parent) not in above:
-        above.add(key_of(parent))
-        parent = spans.get((parent.trace_id, parent.parent_id or ""))
-    return above
+def hand_down_sessions(records: Iterable[Record]) -> None:
+    """Spans that name no session get that of their trace: its root's, else its earliest span's."""
+    traces: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        traces[record.trace_id].append(record)
+    for trace in traces.values():
+        naming = [record for record in trace if record.session]
+        first = min(naming, key=_rank_of_session, default=None)
+        for record in trace:
+            if first is not None and not record.session:
+                record.session = first.session
+
+
+def _rank_of_session(record: Record) -> tuple[bool, float, str]:
+    started = record.started_at.timestamp() if record.started_at else math.inf
+    return bool(record.parent_id), started, record.span_id
+
+
+def _parent_key(record: Record) -> Key:
+    return record.trace_id, record.parent_id or ""
+
+
+def _circling(spans: dict[Key, Record]) -> set[Key]:
+    """The spans that are above themselves; every span is walked over once."""
+    circling: set[Key] = set()
+    seen: set[Key] = set()
+    for start in spans:
+        path: list[Key] = []
+        key = start
+        while key in spans and key not in seen:
+            seen.add(key)
+            path.append(key)
+            key = _parent_key(spans[key])
+        if key in path:
+            circling.update(path[path.index(key) :])
+    return circling
 
 
 def _demote(record: Record) -> None:

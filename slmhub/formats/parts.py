@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from slmhub.formats.fields import as_text
 from slmhub.formats.records import Issue, Message
 
 Part = dict[str, Any]
@@ -52,7 +53,7 @@ def arguments_of(arguments: Any, issues: set[Issue]) -> str:
     if arguments is None or arguments == "":
         return "{}"
     if not isinstance(arguments, str):
-        return orjson.dumps(arguments).decode()
+        return as_text(arguments)
     try:
         # JSON written into JSON text once too often is a string again.
         twice = isinstance(orjson.loads(arguments), str)
@@ -77,8 +78,7 @@ def assistant(parts: Sequence[Part], calls: Sequence[dict[str, Any]] = ()) -> Me
 
 def tool_result(call_id: Any, result: Any, name: Any = None) -> Message:
     """A tool message; a result that is no text is written as JSON."""
-    text = result if isinstance(result, str) else orjson.dumps(result, default=str).decode()
-    message: Message = {"role": "tool", "tool_call_id": str(call_id or ""), "content": text}
+    message: Message = {"role": "tool", "tool_call_id": str(call_id or ""), "content": as_text(result)}
     return {**message, "name": str(name)} if name else message
 
 

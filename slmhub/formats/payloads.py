@@ -9,36 +9,27 @@ from collections.abc import Callable
 from typing import Any
 
 from slmhub.formats import chat_shapes
-from slmhub.formats.fields import text_of, tokens_of
+from slmhub.formats.fields import EMPTY, Json, as_text, json_or_text, object_in, objects_in, text_of
 from slmhub.formats.otlp import genai_parts
 from slmhub.formats.parts import assistant, text_part
 from slmhub.formats.platforms import langchain_messages
+from slmhub.formats.platforms.langchain_answers import answered_in_generations
 from slmhub.formats.providers import answer_of, anthropic, ask_of, events_of, gemini, is_stream, stream_of
 from slmhub.formats.providers.gemini_parts import messages_of as gemini_messages
-from slmhub.formats.providers.loose import Json, as_text, decoded, either, object_in, objects_in
 from slmhub.formats.providers.names import finish_of
 from slmhub.formats.providers.shapes import Answered, Asked
-from slmhub.formats.records import Issue, MalformedError, Message, Usage
+from slmhub.formats.records import Issue, MalformedError, Message
 
 _TEXT_KEYS = ("input", "prompt", "query", "question", "text", "content", "human_input")
 _ANSWER_KEYS = ("output", "response", "text", "content", "answer", "result", "completion")
 _MESSAGE_KEYS = ("messages", "input_messages", "output_messages", "chat_history")
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
-
-
-def json_or_text(value: Any) -> Any:
-    """A string that is a JSON object or list decoded, any other value as it is."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
-        return value
-    found = decoded(value)
-    return value if found is None else found
 
 
 def asked_from(value: Any, issues: set[Issue]) -> Asked:
     """A request body of any provider, `{messages}`, messages of any known kind, or a prompt."""
     given = json_or_text(value)
-    if given in _EMPTY:
+    if given in EMPTY:
         return Asked()
     return _first(given, (_asked_by_provider, _asked_in_messages, _asked_in_text), issues) or Asked(
         messages=[{"role": "user", "content": as_text(given)}]
@@ -48,9 +39,9 @@ def asked_from(value: Any, issues: set[Issue]) -> Asked:
 def answered_from(value: Any, issues: set[Issue]) -> Answered:
     """A response body of any provider, a message, the last assistant message of a list, or text."""
     given = json_or_text(value)
-    if given in _EMPTY:
+    if given in EMPTY:
         return Answered()
-    readers = (_answered_by_provider, _answered_in_generations, _answered_in_messages, _answered_in_text)
+    readers = (_answered_by_provider, answered_in_generations, _answered_in_messages, _answered_in_text)
     return _first(given, readers, issues) or Answered(output=assistant([text_part(as_text(given))]))
 
 
@@ -158,51 +149,6 @@ def _answered_by_provider(given: Any, issues: set[Issue]) -> Answered | None:
         return None
     answered = provider.answered(given, issues)
     return answered if answered.output or answered.error else None
-
-
-def _answered_in_generations(given: Any, issues: set[Issue]) -> Answered | None:
-    """LangChain: `generations` of each prompt, each with its candidates."""
-    if not isinstance(given, dict) or not isinstance(given.get("generations"), list):
-        return None
-    generations = given["generations"]
-    while isinstance(generations, list) and generations and isinstance(generations[0], list):
-        generations = generations[0]
-    if not objects_in(generations):
-        return None
-    if len(generations) > 1:
-        issues.add(Issue.SEVERAL_CHOICES)
-    generation = objects_in(generations)[0]
-    message = generation.get("message")
-    output = _message_of(message, issues) if isinstance(message, dict) else None
-    if output is None:
-        output = assistant([text_part(as_text(generation.get("text") or ""))])
-    info, overall = object_in(generation.get("generation_info")), object_in(given.get("llm_output"))
-    reported = object_in(object_in(object_in(message).get("kwargs") or message).get("response_metadata"))
-    finish = text_of(either({**reported, **info}, "finish_reason", "stop_reason", "done_reason"))
-    return Answered(
-        output=output,
-        usage=_langchain_usage(object_in(message), overall),
-        finish_reason=finish_of(finish),
-        finish_reason_given=finish if finish_of(finish) != finish else None,
-        model=text_of(either({**overall, **reported}, "model_name", "model")),
-    )
-
-
-def _langchain_usage(message: Json, overall: Json) -> Usage:
-    fields = object_in(message.get("kwargs")) or object_in(message.get("data")) or message
-    counted = object_in(fields.get("usage_metadata"))
-    given, made = (
-        object_in(counted.get("input_token_details")),
-        object_in(counted.get("output_token_details")),
-    )
-    total = object_in(overall.get("token_usage"))
-    return Usage(
-        input=tokens_of(either({**total, **counted}, "input_tokens", "prompt_tokens")),
-        output=tokens_of(either({**total, **counted}, "output_tokens", "completion_tokens")),
-        cached_input=tokens_of(given.get("cache_read")),
-        cache_write=tokens_of(given.get("cache_creation")),
-        reasoning=tokens_of(made.get("reasoning")),
-    )
 
 
 def _answered_in_messages(given: Any, issues: set[Issue]) -> Answered | None:

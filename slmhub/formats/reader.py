@@ -10,19 +10,17 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from slmhub.formats import mapped
+from slmhub.formats.fields import DEEPEST, EXCERPT, excerpt_of, nests_deeper
 from slmhub.formats.files.containers import MIB, BrokenStreamError, Limits, Member, members_of
-from slmhub.formats.files.detection import BOM, Shape, unknown_shape
+from slmhub.formats.files.detection import Shape
 from slmhub.formats.files.documents import Row, Rows, rows_of
 from slmhub.formats.mapped import Mapping
 from slmhub.formats.merge import add_issue
 from slmhub.formats.otlp.read import records_of_logs, records_of_spans
 from slmhub.formats.otlp.wire import LogData, SpanData, WireError, logs_of_protobuf, spans_of_protobuf
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
-from slmhub.formats.registry import AUTO, Format, claiming, formats_named
+from slmhub.formats.registry import AUTO, Format, claiming, formats_named, unknown_shape
 
-_EXCERPT = 200
-_DEEPEST = 100
-_NESTED = (dict, list)
 _BATCH = "batch"
 _EXPORT_BYTES = 64 * MIB
 _WRAPPERS = (
@@ -60,13 +58,6 @@ def read(
     return _read_stream(source, reading)
 
 
-def parse_line(line: bytes, number: int = 1, format: str = AUTO) -> Item:
-    """One JSON line that holds one span, or the reason why not. Raises UnknownFormatError."""
-    data = line.removeprefix(BOM) if number == 1 else line
-    found = list(read_row(Row(number, data), Reading(formats_named(format))))
-    return found[0] if len(found) == 1 else Reject(number, _not_one(found), _excerpt(line))
-
-
 def parse_row(row: Any, format: str = AUTO) -> Record:
     """One decoded JSON object that holds one span. Raises MalformedError, UnknownFormatError."""
     found = parse_rows(row, format)
@@ -77,7 +68,7 @@ def parse_row(row: Any, format: str = AUTO) -> Record:
 
 def parse_rows(row: Any, format: str = AUTO, *, delivery: str = "") -> list[Item]:
     """The spans of one decoded JSON value. Raises MalformedError, UnknownFormatError."""
-    if _is_too_deep(row):
+    if nests_deeper(row, DEEPEST):
         raise MalformedError(_TOO_DEEP)
     cleaned = _without_nul(row)
     reading = Reading(formats_named(format), delivery=delivery)
@@ -199,7 +190,7 @@ def _records_of_rows(rows: list[Any], reading: Reading) -> Iterator[Item]:
                 raise MalformedError(unknown_shape(row, reading.formats))
             yield from _records_of_row(row, reading)
         except MalformedError as error:
-            yield Reject(0, f"item {number}: {error}", orjson.dumps(row).decode()[:_EXCERPT])
+            yield Reject(0, f"item {number}: {error}", excerpt_of(row))
 
 
 def decoded(line: bytes) -> tuple[Any, bool]:
@@ -209,7 +200,7 @@ def decoded(line: bytes) -> tuple[Any, bool]:
     except orjson.JSONDecodeError as error:
         raise MalformedError(_why_not_json(line, error)) from error
     # The whole tree is only looked through where it might be deep or hold a NUL: this is the hot path.
-    if line.count(b"{") + line.count(b"[") > _DEEPEST and _is_too_deep(row):
+    if line.count(b"{") + line.count(b"[") > DEEPEST and nests_deeper(row, DEEPEST):
         raise MalformedError(_TOO_DEEP)
     if b"\\u0000" not in line:
         return row, False
@@ -217,7 +208,7 @@ def decoded(line: bytes) -> tuple[Any, bool]:
     return cleaned, cleaned is not row
 
 
-_TOO_DEEP = f"the JSON is nested deeper than {_DEEPEST} levels"
+_TOO_DEEP = f"the JSON is nested deeper than {DEEPEST} levels"
 
 
 def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
@@ -235,20 +226,6 @@ def _noted(found: Iterator[Item], replaced: bool) -> Iterator[Item]:
         if replaced and isinstance(item, Record):
             add_issue(item, Issue.NUL_REPLACED)
         yield item
-
-
-def _is_too_deep(value: Any) -> bool:
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(_DEEPEST + 1):
-        if not level:
-            return False
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if type(parent) is dict else parent)
-            if type(child) in _NESTED
-        ]
-    return True
 
 
 def _without_nul(value: Any) -> Any:
@@ -269,4 +246,4 @@ def _differs(new: Iterable[Any], old: Iterable[Any]) -> bool:
 
 
 def _excerpt(line: bytes) -> str:
-    return line[: 4 * _EXCERPT].decode(errors="replace").replace("\0", "\ufffd")[:_EXCERPT]
+    return line[: 4 * EXCERPT].decode(errors="replace").replace("\0", "\ufffd")[:EXCERPT]

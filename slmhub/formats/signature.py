@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import xxhash
 
-from slmhub.formats.records import Message, Record
+from slmhub.formats.records import Message
 
 SLOT = "<*>"
 START, USER, TOOL, RESPOND, NOTHING = "start", "user", "tool", "respond", "none"
@@ -84,10 +84,6 @@ def argument_keys(output: Message | None) -> tuple[str, ...]:
     calls = output.get("tool_calls") or ()
     sources = [_arguments(call) for call in calls] or [text_of(output.get("content"))]
     return tuple(sorted({key for source in sources for key in _json_keys(source) or ()}))
-
-
-def audience_of(record: Record) -> Audience:
-    return audience(record.output, record.parameters)
 
 
 def audience(output: Message | None, parameters: dict[str, Any]) -> Audience:

@@ -104,7 +104,7 @@ def _without_reasoning(message: Message) -> Message:
     return {**message, "content": _text_of(plain) or None}
 
 
-def differences() -> dict[str, tuple[int, set[str]]]:
+def differences() -> dict[str, tuple[int, int]]:
     """How many sides differ, and in which traces, by the kind of difference."""
     found: dict[str, tuple[int, set[str]]] = {}
     for path in EXPECTED:
@@ -115,14 +115,14 @@ def differences() -> dict[str, tuple[int, set[str]]]:
                     kind = difference(ours[id], side, sides[side])
                     count, traces = found.get(kind, (0, set()))
                     found[kind] = (count + 1, traces | {path.name.partition(".")[0]})
-    return found
+    return {kind: (count, len(traces)) for kind, (count, traces) in found.items()}
 
 
-def listed() -> dict[str, tuple[int, set[str]]]:
-    """The table of the document: `| difference | sides | traces | why |`."""
+def listed() -> dict[str, tuple[int, int]]:
+    """The table of the document, counts only: `| difference | sides | traces | why |`."""
     rows = [line.strip("|\n ").split("|") for line in DOC.read_text().splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in row] for row in rows]
-    return {row[0]: (int(row[1]), set(row[2].split(", "))) for row in cells if row[1].isdigit()}
+    return {row[0]: (int(row[1]), int(row[2])) for row in cells if row[1].isdigit()}
 
 
 @needs_data

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmhub.formats import Issue, Limits, Record, Reject, UnknownFormatError, detect, parse_line, read
+from slmhub.formats import Issue, Limits, Record, Reject, UnknownFormatError, detect, read
 from slmhub.formats.mapped import Mapping
 from tests.formats.worlds import FINETUNE, TAU, chat_row, lines_of, packed, stream_of
 
@@ -66,7 +66,7 @@ def test_it_says_why_a_line_cannot_be_read(line: bytes, reason: str) -> None:
 
 def test_it_replaces_escaped_nul_characters_and_says_so() -> None:
     row = {"messages": [{"role": "user", "content": "a\0b"}, {"role": "assistant", "content": "c"}]}
-    record = parse_line(json.dumps(row).encode())
+    (record,) = read(stream_of(json.dumps(row).encode()))
     assert isinstance(record, Record)
     assert record.messages[0]["content"] == "a\ufffdb"
     assert record.attributes["issues"] == [Issue.NUL_REPLACED]

@@ -99,6 +99,19 @@ def test_duplicates_count_for_those_who_stream_and_not_for_files(world: World) -
     assert by_source[Source.UPLOAD] == []
 
 
+@pytest.mark.parametrize("format", ["langsmith", "langsmith_runs"])
+def test_the_remedy_is_the_sdks_whichever_address_it_sends_to(world: World, format: str) -> None:
+    span(emitter(world, format=format, name="langsmith-py"), 1, session=None)
+    (complaint,) = only(world).complaints
+    assert complaint.remedy is not None
+    assert "langsmith_extra" in complaint.remedy.setting
+
+
+def test_events_that_repeat_what_their_spans_say_are_no_complaint(world: World) -> None:
+    emitter(world, format="otel_genai_events", accepted=13, duplicate=45)
+    assert only(world).complaints == []
+
+
 def test_the_remedy_follows_the_convention(world: World) -> None:
     span(emitter(world, format="vercel_ai", name="ai"), 1, session=None)
     (complaint,) = only(world).complaints

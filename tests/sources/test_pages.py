@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.access import Scope
-from apps.accounts.models import ApiKey
+from apps.accounts.models import ApiKey, User
 from apps.sources.snippets import snippets
 from apps.team.services import create_api_key
+from apps.traces.intake.spool import Header, Note, Way, framed, seal_note
 from apps.traces.models import Emitter, Source
 from tests.sources.test_doctor import emitter, span
 from tests.world import World
@@ -79,3 +83,48 @@ def test_a_program_asks_the_doctor(world: World) -> None:
     assert (told["convention"], told["status"], told["judged_calls"]) == ("openinference", "bad", 1)
     assert told["complaints"][0]["setting"] == "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000"
     assert told["shares"]["usage"] == 1
+
+
+class TestHowFarTheIntakeIsBehind:
+    """The spool is the whole hub's."""
+
+    @pytest.fixture(autouse=True)
+    def spool(self, tmp_path: Path, settings: Any) -> Path:
+        settings.SPOOL_DIR = tmp_path
+        return tmp_path
+
+    def page(self, world: World, user: User) -> str:
+        return world.client(user).get(world.url("sources:list")).content.decode()
+
+    def waiting(self, world: World, spool: Path, *, since_s: float, name: str = "web.1.000001.spool") -> None:
+        header = Header(way=Way.ROW, source=Source.API, agent=world.agent.pk)
+        record = framed(seal_note(Note(header, b"a secret")), time.time() - since_s)
+        (spool / name).write_bytes(record)
+
+    def test_nothing_is_said_while_nothing_waits_for_long(self, world: World, spool: Path) -> None:
+        assert "The intake" not in self.page(world, world.admin)
+        self.waiting(world, spool, since_s=1)
+        assert "The intake" not in self.page(world, world.admin)
+
+    def test_who_manages_hears_how_long_and_how_much(self, world: World, spool: Path) -> None:
+        self.waiting(world, spool, since_s=90)
+        page = self.page(world, world.admin)
+        assert "The intake is 1 min 30 s behind." in page
+        assert "bytes" in page
+        assert "a secret" not in page
+
+    def test_what_was_set_aside_and_what_is_damaged_come_with_what_to_do(
+        self, world: World, spool: Path
+    ) -> None:
+        self.waiting(world, spool, since_s=1, name="web.1.000001.refused")
+        (spool / "web.1.000002.1.damaged").touch()
+        page = self.page(world, world.admin)
+        assert "1 body could not be stored." in page
+        assert "--retry-refused" in page
+        assert "1 spool file cannot be opened." in page
+        assert "HUB_MASTER_KEY" in page
+
+    def test_nobody_else_hears_of_it(self, world: World, spool: Path) -> None:
+        self.waiting(world, spool, since_s=90)
+        for user in (world.viewer, world.curator, world.engineer, world.approver):
+            assert "The intake" not in self.page(world, user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def written(path: Path, rows: list[Any]) -> Path:
 
 
 def records(rows: list[Any]) -> list[formats.Record | formats.Reject]:
-    return [formats.parse_line(orjson.dumps(one), number) for number, one in enumerate(rows, start=1)]
+    return list(formats.read(io.BytesIO(lines(rows))))
 
 
 def taken_in(agent: Agent, rows: list[Any], **more: Any) -> IngestSummary:

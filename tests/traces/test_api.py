@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 
 from apps.accounts.access import Scope
@@ -77,6 +78,24 @@ class TestCalls:
         response = post("/api/v1/calls", {"calls": session_rows()}, headers(world, agent=world.agent))
         assert response.json()["accepted"] == 3
 
+    def test_the_agent_is_named_by_a_header_or_is_the_only_one(self, world: World) -> None:
+        body = {"calls": session_rows()}
+        assert post("/api/v1/calls", body, headers(world)).json()["accepted"] == 3
+        other = create_agent(workspace=world.workspace, name="Other", actor=world.admin)
+        unnamed = post("/api/v1/calls", body, headers(world))
+        assert (unnamed.status_code, unnamed.json()["error"]["message"]) == (400, "Name the agent.")
+        body = {"calls": session_rows("s2")}
+        assert post("/api/v1/calls", body, {**headers(world), "x-slmhub-agent": "other"}).status_code == 200
+        assert Span.objects.filter(agent=other).count() == 3
+
+    def test_a_call_that_is_too_deep_takes_no_other_with_it(self, world: World) -> None:
+        deep = b'{"a":' * 300 + b"1" + b"}" * 300
+        good = orjson.dumps(session_rows()[0])
+        response = post("/api/v1/calls", b'{"calls":[' + deep + b"," + good + b"]}", headers(world))
+        assert (response.status_code, response.json()["accepted"]) == (200, 1)
+        assert [reject["line"] for reject in response.json()["rejects"]] == [1]
+        assert "nested" in response.json()["rejects"][0]["reason"]
+
     def test_bad_calls_are_told_by_place_and_the_rest_goes_in(self, world: World) -> None:
         calls = [session_rows()[0], {"request": 3}, "x"]
         response = post("/api/v1/calls", {"agent": "support-desk", "calls": calls}, headers(world))
@@ -94,7 +113,6 @@ class TestCalls:
             (b"{", 400, "not JSON"), (b"[1]", 400, "must be a JSON object"), (b"", 400, "not JSON"),
             (b"[" * 100_000, 400, "not JSON"), ({"agent": "support-desk", "calls": []}, 400, "at least one"),
             ({"agent": "support-desk", "calls": {}}, 400, "must be a list"),
-            ({"calls": [{}]}, 400, "Name the agent"),
             ({"agent": "nobody", "calls": [{}]}, 404, "no agent"),
             ({"agent": "support-desk", "calls": [1] * 1001}, 413, "at most 1,000"),
         ],
@@ -171,7 +189,13 @@ class TestUploads:
         assert Client().get(f"/api/v1/uploads/{pk}", headers=headers(world, agent=other)).status_code == 404
         assert Client().get(f"/api/v1/uploads/{pk}", headers=headers(world, Scope.READ)).status_code == 403
 
-    def test_the_schema_describes_it(self, db: None) -> None:
-        schema = Client().get("/api/v1/schema").content.decode()
-        assert "/api/v1/uploads/{id}" in schema
-        assert "/api/v1/calls" in schema
+    def test_the_schema_describes_it_and_is_valid(self, tmp_path: Path) -> None:
+        written = tmp_path / "schema.json"
+        call_command(
+            "spectacular", validate=True, fail_on_warn=True, format="openapi-json", file=str(written)
+        )
+        schema = orjson.loads(written.read_bytes())
+        paths = {"calls": "post", "uploads": "post", "uploads/{id}": "get", "tus/": "post", "sources": "get"}
+        for path, method in paths.items():
+            assert schema["paths"][f"/api/v1/{path}"][method]["security"] == [{"apiKey": []}]
+        assert schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"

@@ -12,9 +12,11 @@ from apps.contents.models import Content
 from apps.events.models import Event, EventType
 from apps.privacy.models import Finding
 from apps.traces import ingest as ingest_module
+from apps.traces.ingest import ingest
 from apps.traces.models import Audience, Introduction, Outcome, Session, Source, Span, Status
 from apps.traces.selectors import messages_of, messages_of_many
 from slmhub import formats
+from slmhub.formats.records import SpanKind
 from tests.traces.calls import PROMPT, TOOLS, asks_tool, row, says, session_rows, taken_in, user
 from tests.world import World
 
@@ -79,6 +81,21 @@ class TestIngest:
         assert span.session is not None
         assert span.session.external_id == "[EMAIL_2]"
         assert span.session.user == "[EMAIL_2]"
+
+    def test_only_ids_of_opentelemetrys_shape_may_read_as_a_card_number(self, world: World) -> None:
+        card = "2232220027093541"
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        for trace_id in (trace, "mine"):
+            given = formats.Record(
+                kind=SpanKind.LLM, name="chat", format="genai", trace_id=trace_id, span_id=card,
+                parent_id=card[::-1], user=card,
+            )  # fmt: skip
+            ingest(agent=world.agent, records=[given], source=Source.OTLP)
+
+        theirs, mine = Span.objects.order_by("pk")
+        assert (theirs.trace_id, theirs.span_id, theirs.parent_id) == (trace, card, card[::-1])
+        assert (mine.trace_id, mine.span_id) == ("mine", "[CREDIT_CARD_1]")
+        assert theirs.user == mine.user == "[CREDIT_CARD_1]"
 
     def test_it_knows_what_is_new_in_each_call(self, world: World) -> None:
         taken_in(world.agent, session_rows())

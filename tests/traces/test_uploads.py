@@ -94,6 +94,7 @@ class TestUploadPage:
             .content.decode()
         )
         assert "the zip archive is damaged" in page
+        assert "names the others" not in page
 
     def test_an_empty_file_is_refused_at_once(self, world: World) -> None:
         response = send(world, ("log.jsonl", b""))

@@ -43,12 +43,11 @@ class TusUploads(APIView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Announce a file (tus 1.0.0: creation); its import starts when the last byte has come."""
-        slug = request.query_params.get("agent", "")
-        return tus.at_collection(_knock(request), lambda: agent_of(request.auth, slug), None)
+        return tus.at_collection(_knock(request), lambda: agent_of(request), None)
 
     @extend_schema(exclude=True)
     def options(self, request: Request, *arguments: Any, **named: Any) -> HttpResponse:
-        return tus.at_collection(_knock(request), lambda: agent_of(request.auth, ""), None)
+        return tus.at_collection(_knock(request), lambda: agent_of(request), None)
 
 
 class TusUpload(APIView):

@@ -31,6 +31,7 @@ from apps.traces.intake.spool import (
     notes_after,
     offset_file,
     offset_of,
+    records_in,
     seal_note,
     spool_name,
     undrained,
@@ -48,6 +49,8 @@ ALONE_AFTER = 3
 TOO_MUCH = (ProgramLimitExceeded, StatementTooComplex)
 REFUSED_AFTER = 8
 LOCK = ".drain.lock"
+# In the place of a host in the names of files that were put back.
+BACK = "refused"
 
 Entry = tuple[Note, int]
 
@@ -81,11 +84,11 @@ def drain(folder: Path | None = None, until: Callable[[], bool] = lambda: False)
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
+def _alone(folder: Path, *, wait: bool = False) -> Iterator[bool]:
     """The kernel frees the lock of a process that dies."""
     with (folder / LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
@@ -217,6 +220,24 @@ def _set_aside(note: Note, path: Path) -> None:
         file.write(framed(seal_note(note), time.time()))
         file.flush()
         os.fsync(file.fileno())
+
+
+def put_refused_back(folder: Path | None = None) -> int:
+    """What was set aside waits in the spool again, for a hub that was mended; returns how many bodies."""
+    folder = folder or Path(settings.SPOOL_DIR)
+    with _alone(folder, wait=True):
+        return sum(_put_back(path) for path in sorted(folder.glob("*.refused")))
+
+
+def _put_back(refused: Path) -> int:
+    bodies = records_in(refused)
+    number = 1
+    while (spool := refused.with_name(spool_name(BACK, os.getpid(), number))).exists():
+        number += 1
+    # No writer adds to it: it goes as soon as it is drained.
+    closed_file(spool).touch()
+    refused.rename(spool)
+    return bodies
 
 
 def _store_offset(path: Path, offset: int) -> None:

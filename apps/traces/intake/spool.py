@@ -296,7 +296,7 @@ def backlog(folder: Path | None = None) -> Backlog:
     return Backlog(
         bytes_waiting=waiting,
         oldest_s=max(0.0, time.time() - oldest) if waiting else 0.0,
-        refused=sum(_records(path) for path in folder.glob("*.refused")),
+        refused=sum(records_in(path) for path in folder.glob("*.refused")),
         damaged=len(list(folder.glob("*.damaged"))),
     )
 
@@ -309,7 +309,7 @@ def _received_at(path: Path, offset: int) -> float:
     return time.time()
 
 
-def _records(path: Path) -> int:
+def records_in(path: Path) -> int:
     """How many records a file holds, by its frames."""
     count, size = 0, path.stat().st_size
     with path.open("rb") as file:

@@ -64,15 +64,15 @@ class Writer:
     def _with_ids(self, items: list[Staged], outcome: Outcome) -> list[Staged]:
         if len(self._ids) > MOST_KNOWN:
             self._ids = {"": ""}
-        texts = dict.fromkeys(text for item in items for text in (*item.ids, item.emitter))
+        texts = dict.fromkeys(text for item in items for text in (*_searched_ids(item), item.emitter))
         broken = self._learn_ids(text for text in texts if text not in self._ids)
         kept = []
         for item in items:
             item.emitter = self._ids.get(item.emitter, "")
-            if error := next((broken[text] for text in item.ids if text in broken), None):
+            if error := next((broken[text] for text in _searched_ids(item) if text in broken), None):
                 self._refuse(item, error, outcome)
                 continue
-            item.ids = [self._ids[text] for text in item.ids]
+            item.ids[item.random_ids :] = [self._ids[text] for text in _searched_ids(item)]
             kept.append(item)
         return kept
 
@@ -207,3 +207,7 @@ class Writer:
     def _refuse(self, item: Staged, error: Exception, outcome: Outcome) -> None:
         outcome.rejected.append(Reject(item.line, str(error), ""))
         outcome.by_emitter[self.desk.emitter_name(item)]["rejected"] += 1
+
+
+def _searched_ids(item: Staged) -> list[str]:
+    return item.ids[item.random_ids :]

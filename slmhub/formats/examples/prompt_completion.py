@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from slmhub.formats.chat_shapes import messages_of
 from slmhub.formats.conversations import ASSISTANT, example, split_answer, tools_of_text
+from slmhub.formats.fields import as_text
 from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject
 
 NAME = "prompt_completion"
@@ -76,5 +75,5 @@ def _said(row: dict[str, Any], key: str, role: str, issues: set[Issue]) -> list[
     if isinstance(value, list):
         return messages_of(value, issues, key)
     if isinstance(value, dict):
-        return [{"role": role, "content": orjson.dumps(value).decode()}]
+        return [{"role": role, "content": as_text(value)}]
     return [{"role": role, "content": value}] if isinstance(value, str) and value else []

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from slmhub.formats.chat_shapes import message_of
 from slmhub.formats.conversations import ASSISTANT, example, role_of, split_answer, tools_of_text
+from slmhub.formats.fields import as_text, json_or_text
 from slmhub.formats.parts import (
     Part,
     assistant,
@@ -112,14 +111,14 @@ def _message(turn: Any, number: int, waiting: list[str], issues: set[Issue]) -> 
     if _has_valued_parts(turn):
         return _from_parts(role, turn["content"], number, waiting, issues)
     if role == "tool" and "tool_call_id" not in turn:
-        return tool_result(waiting.pop(0) if waiting else "", _text(value))
+        return tool_result(waiting.pop(0) if waiting else "", as_text(value))
     extra = {key: item for key, item in turn.items() if key not in ("from", "value", "role", "content")}
     return message_of({"role": role, **extra, "content": value}, issues, f"turn {number}")
 
 
 def _calls(value: Any, number: int, issues: set[Issue]) -> list[dict[str, Any]]:
     """The calls in a turn's text: one object or a list of them, `{name, arguments}`."""
-    given = _json(value)
+    given = json_or_text(value)
     found: list[dict[str, Any]] = []
     for item in given if isinstance(given, list) else [given]:
         call = item if isinstance(item, dict) else {}
@@ -130,15 +129,6 @@ def _calls(value: Any, number: int, issues: set[Issue]) -> list[dict[str, Any]]:
         arguments = function.get("arguments", function.get("parameters"))
         found.append(tool_call(id, function["name"], arguments, issues))
     return found
-
-
-def _json(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _from_parts(role: str, given: list[Any], number: int, waiting: list[str], issues: set[Issue]) -> Message:
@@ -162,11 +152,7 @@ def _from_parts(role: str, given: list[Any], number: int, waiting: list[str], is
 
 def _part(kind: str, part: dict[str, Any]) -> Part:
     if kind == "text":
-        return text_part(_text(part.get("value", part.get("text"))))
+        return text_part(as_text(part.get("value", part.get("text"))))
     if kind == "reasoning":
-        return reasoning_part(_text(part.get("value")))
+        return reasoning_part(as_text(part.get("value")))
     return part
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

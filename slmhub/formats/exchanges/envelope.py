@@ -14,6 +14,7 @@ from slmhub.formats.fields import (
     number_of,
     object_of,
     outcome_of,
+    telling,
     text_of,
     texts_of,
 )
@@ -31,7 +32,6 @@ _OWN_KEYS = frozenset((
     *_SESSION_KEYS, *_USER_KEYS, *_AGENT_KEYS,
 ))
 # fmt: on
-_EMPTY: tuple[Any, ...] = (None, "", [], {}, False)
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -133,4 +133,4 @@ def _attributes_of(
     }
     if Issue.TIMESTAMP_UNUSABLE in issues:
         attributes["timestamp"] = row.get("started_at") or row.get("timestamp") or answered.created
-    return {key: value for key, value in attributes.items() if value not in _EMPTY}
+    return telling(attributes)

@@ -8,7 +8,16 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from slmhub.formats.fields import text_of, tokens_of
+from slmhub.formats.fields import (
+    Json,
+    as_text,
+    json_or_text,
+    object_in,
+    objects_in,
+    string_in,
+    text_of,
+    tokens_of,
+)
 from slmhub.formats.providers import (
     Provider,
     anthropic,
@@ -23,7 +32,6 @@ from slmhub.formats.providers import (
     openai_responses,
     stream_of,
 )
-from slmhub.formats.providers.loose import Json, as_text, decoded, object_in, objects_in
 from slmhub.formats.providers.names import provider_of
 
 _MAX_URL = 500
@@ -88,7 +96,7 @@ def _is_envelope(value: Any) -> TypeGuard[Json]:
 
 
 def _unwrap_request(exchange: Exchange, request: Json) -> None:
-    address = text_or_empty(request.get("uri")) or text_or_empty(request.get("url"))
+    address = string_in(request.get("uri")) or string_in(request.get("url"))
     exchange.request = request.get("body")
     exchange.method = (text_of(request.get("method")) or "").upper()
     try:
@@ -104,10 +112,6 @@ def _unwrap_request(exchange: Exchange, request: Json) -> None:
             exchange.model = unquote(found.groupdict().get("model") or "") or None
             break
     exchange.address = _provider_at(host)
-
-
-def text_or_empty(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _provider_at(host: str) -> str | None:
@@ -132,10 +136,7 @@ def _decoded(body: Any) -> Any:
     """Recorders write a body as an object, as its text, or as `{string: text}`."""
     if isinstance(body, dict) and set(body) == {"string"}:
         body = body["string"]
-    if not isinstance(body, str) or body.lstrip()[:1] not in ("{", "["):
-        return body
-    found = decoded(body)
-    return body if found is None else found
+    return json_or_text(body)
 
 
 def _fold_response(exchange: Exchange) -> None:

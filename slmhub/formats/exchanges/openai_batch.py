@@ -12,9 +12,9 @@ from typing import Any
 from slmhub.formats.exchanges.envelope import Call, record_of
 from slmhub.formats.exchanges.http_messages import Exchange, exchange_of
 from slmhub.formats.exchanges.other_requests import call_of_other, is_embedding
-from slmhub.formats.fields import object_of, text_of
+from slmhub.formats.fields import Json, as_text, object_in, object_of, text_of
 from slmhub.formats.providers import Answered, Asked, Provider, answer_of, anthropic, ask_of
-from slmhub.formats.providers.loose import Json, as_text, error_in, object_in
+from slmhub.formats.providers.bodies import error_in
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
 
 NAME = "openai_batch"

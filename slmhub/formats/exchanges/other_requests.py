@@ -7,9 +7,19 @@ from typing import Any
 from slmhub.formats import parts
 from slmhub.formats.exchanges.envelope import Call
 from slmhub.formats.exchanges.http_messages import Exchange
-from slmhub.formats.fields import text_of, tokens_of
+from slmhub.formats.fields import (
+    EMPTY,
+    Json,
+    as_text,
+    either,
+    first_in,
+    object_in,
+    objects_in,
+    text_of,
+    tokens_of,
+)
 from slmhub.formats.providers import Answered, Asked
-from slmhub.formats.providers.loose import Json, as_text, either, error_in, first_in, object_in, objects_in
+from slmhub.formats.providers.bodies import error_in
 from slmhub.formats.records import Message, SpanKind, Usage
 
 _VECTOR_KEYS = ("embedding", "embeddings", "embeddingsByType")
@@ -70,7 +80,7 @@ def _embedding(exchange: Exchange, request: Json, response: Json) -> Call:
             usage=Usage(input=tokens_of(counted)),
             model=text_of(response.get("model")),
             error=_failure(exchange),
-            attributes={"vectors": _vectors_in(response)},
+            attributes={"vectors": _vectors_in(response) or None},
         ),
     )
 
@@ -121,8 +131,8 @@ def _tool_run(exchange: Exchange, request: Json, response: Json) -> Call:
 
 
 def _as_messages(body: Any) -> list[Message]:
-    return [{"role": "user", "content": as_text(body)}] if body not in (None, "", {}, []) else []
+    return [{"role": "user", "content": as_text(body)}] if body not in EMPTY else []
 
 
 def _as_answer(body: Any) -> Message | None:
-    return parts.assistant([parts.text_part(as_text(body))]) if body not in (None, "", {}, []) else None
+    return parts.assistant([parts.text_part(as_text(body))]) if body not in EMPTY else None

@@ -12,6 +12,7 @@ from typing import Any
 from slmhub.formats.exchanges.envelope import Call, error_of, record_of
 from slmhub.formats.exchanges.http_messages import Exchange, exchange_of
 from slmhub.formats.exchanges.other_requests import call_of_other, is_embedding
+from slmhub.formats.fields import EMPTY, as_text
 from slmhub.formats.providers import (
     Answered,
     Asked,
@@ -21,7 +22,7 @@ from slmhub.formats.providers import (
     bedrock_invoke,
     openai_chat,
 )
-from slmhub.formats.providers.loose import as_text, error_in
+from slmhub.formats.providers.bodies import error_in
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
 
 NAME = "pairs"
@@ -53,7 +54,7 @@ def parse(row: dict[str, Any]) -> Record:
 
 
 def _demand_something(call: Call, exchange: Exchange) -> None:
-    if exchange.response in (None, "", {}, []) and not call.answered.attributes:
+    if exchange.response in EMPTY and not call.answered.attributes:
         raise MalformedError("the row has neither an answer nor an error")
 
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from slmhub.formats.exchanges.envelope import Call, record_of
-from slmhub.formats.fields import text_of
+from slmhub.formats.fields import Json, excerpt_of, objects_in, text_of
 from slmhub.formats.providers import Asked, answer_of, openai_chat, openai_completions, openai_responses
-from slmhub.formats.providers.loose import Json, objects_in
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
 
 NAME = "stored_completions"
 EXPECTED = "chat.completion objects with their messages"
 
-_EXCERPT = 200
 _OBJECTS = ("chat.completion", "text_completion", "response")
 _STORED = (openai_chat, openai_completions, openai_responses)
 _BESIDE = frozenset({"session_id", "session", "conversation_id", "thread_id", "user_id", "tags", "cost"})
@@ -41,7 +37,7 @@ def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
         try:
             yield parse(item)
         except MalformedError as error:
-            yield Reject(0, str(error), orjson.dumps(item).decode(errors="replace")[:_EXCERPT])
+            yield Reject(0, str(error), excerpt_of(item))
 
 
 def parse(stored: Any) -> Record:

@@ -1,16 +1,12 @@
-"""What the first bytes of a stream hold, which format claims a row, and what to say when none does."""
+"""What the first bytes of a stream tell: its encoding, and how the rows lie in it."""
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Any
 
 import orjson
-
-from slmhub.formats.registry import FORMATS, Format, claiming
 
 BOM = codecs.BOM_UTF8
 # The longer mark first: the one of UTF-32 begins with the one of UTF-16.
@@ -24,10 +20,6 @@ _SPACE = b" \t\r\n"
 # Field 1 of an export request, and fields 1 to 3 of its first element.
 _EXPORT_FIELD, _INNER_FIELDS = 0x0A, (0x0A, 0x12, 0x1A)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_WORD = re.compile(r"[a-z_]{4,}")
-_FILLERS = frozenset(("with", "that", "them", "their", "list"))
-# The share of a format's keys that a row must have to be called near to it.
-_NEAR = 0.5
 _LINES_LOOKED_AT = 20
 _HEADING = re.compile(rb'"?[\w .-]{1,60}"?(?:([,;\t])"?[\w .-]{1,60}"?)+\r?')
 
@@ -75,45 +67,6 @@ def is_json(line: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
-
-
-def detect(first_lines: Iterable[bytes]) -> str | None:
-    """The format of the first line that any format claims."""
-    for line in first_lines:
-        try:
-            row = orjson.loads(line.removeprefix(BOM))
-        except orjson.JSONDecodeError:
-            continue
-        if found := claiming(row):
-            return found.name
-    return None
-
-
-def unknown_shape(row: Any, formats: Sequence[Format] = FORMATS) -> str:
-    """Names the keys that were found, the nearest format, and the way out."""
-    if isinstance(row, list):
-        return "the line is a JSON list, expected one object a line"
-    if not isinstance(row, dict):
-        return f"the line is a JSON {type(row).__name__}, expected one object a line"
-    keys = ", ".join(sorted(key[:40] for key in row)[:12]) or "none"
-    return f"unknown shape: keys {keys}; {_advice(row, formats)}"
-
-
-def _advice(row: dict[str, Any], formats: Sequence[Format]) -> str:
-    if len(formats) == 1:
-        return f"expected {formats[0].expected} ({formats[0].name})"
-    if row.get("type") == "function" and "function" in row:
-        return "this is a tool's definition, no call"
-    way_out = "no known format; say by hand which key is which (a mapping)"
-    nearest = max(formats, key=lambda known: _likeness(row, known))
-    if _likeness(row, nearest) < _NEAR:
-        return way_out
-    return f"nearest is {nearest.name}, which expects {nearest.expected}; or else {way_out}"
-
-
-def _likeness(row: dict[str, Any], known: Format) -> float:
-    words = set(_WORD.findall(known.expected)) - _FILLERS
-    return len(words & row.keys()) / max(len(words), 1)
 
 
 def _mostly_json(lines: list[bytes]) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.fields import text_of
+from slmhub.formats.fields import as_text, text_of
 from slmhub.formats.otlp.flattened import Items
-from slmhub.formats.otlp.values import HIDDEN, plain_text
+from slmhub.formats.otlp.values import HIDDEN
 from slmhub.formats.parts import (
     Part,
     audio_part,
@@ -106,13 +106,13 @@ def _plain_content(content: Any) -> str | list[Part] | None:
         return content
     if isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content):
         return content_of(content)
-    return plain_text(content)
+    return as_text(content)
 
 
 def _part_of(fields: dict[str, Any], issues: set[Issue]) -> Part:
     if HIDDEN in (fields.get(_PART + "text"), fields.get(_PART + "image.image.url")):
         issues.add(Issue.CONTENT_OFF)
-    given = {key.removeprefix(_PART): plain_text(value) for key, value in fields.items()}
+    given = {key.removeprefix(_PART): as_text(value) for key, value in fields.items()}
     kind = given.pop("type", "") or _kind_of(given)
     if kind in ("reasoning", "thinking"):
         kept = {key: given[key] for key in _REASONING_FIELDS if key in given}
@@ -179,4 +179,4 @@ def _written(arguments: Any, issues: set[Issue]) -> str | None:
     if arguments == HIDDEN:
         issues.add(Issue.CONTENT_OFF)
         return None
-    return None if arguments is None else plain_text(arguments)
+    return None if arguments is None else as_text(arguments)

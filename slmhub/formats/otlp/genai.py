@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import text_of
+from slmhub.formats.fields import as_text, text_of
 from slmhub.formats.otlp import genai_parts
 from slmhub.formats.otlp.genai_parts import is_parts_message, message_of
 from slmhub.formats.otlp.reading import Reading
-from slmhub.formats.otlp.values import (
-    HIDDEN,
-    Taken,
-    decoded,
-    inclusive,
-    plain_text,
-    strings_of,
-    tool_messages,
-)
+from slmhub.formats.otlp.values import HIDDEN, Taken, decoded, inclusive, strings_of, tool_messages
 from slmhub.formats.otlp.wire import SpanData
 from slmhub.formats.providers.names import finish_of, provider_of
 from slmhub.formats.records import Issue, Message, SpanKind, Usage
@@ -57,6 +49,12 @@ _OPERATIONS = {
     "agent_step": SpanKind.AGENT,
     "invoke_workflow": SpanKind.CHAIN,
     "plan": SpanKind.CHAIN,
+    # LiteLLM's names of its own functions, unless it is told to follow the convention.
+    "acompletion": SpanKind.LLM,
+    "atext_completion": SpanKind.LLM,
+    "responses": SpanKind.LLM,
+    "aresponses": SpanKind.LLM,
+    "aembedding": SpanKind.EMBEDDING,
 }
 _OF_ALL_GENERATIONS = ("chat", "text_completion", "generate_content", "embeddings")
 _REQUEST = ("gen_ai.request.", "gen_ai.openai.request.", "openai.request.")
@@ -149,7 +147,7 @@ def _output(answers: list[Any], issues: set[Issue]) -> Message | None:
         issues.add(Issue.SEVERAL_CHOICES)
     first = answers[0]
     if not isinstance(first, dict):
-        return parts.assistant([parts.text_part(plain_text(first))])
+        return parts.assistant([parts.text_part(as_text(first))])
     return message_of({"role": "assistant", **first}, issues)
 
 
@@ -208,10 +206,10 @@ def _read_tool(reading: Reading, taken: Taken, issues: set[Issue]) -> None:
 
 def _read_query(reading: Reading, taken: Taken, issues: set[Issue]) -> None:
     query = taken.take("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.embeddings.input")
-    reading.messages = [{"role": "user", "content": plain_text(text)} for text in _listed(query)]
+    reading.messages = [{"role": "user", "content": as_text(text)} for text in _listed(query)]
     documents = taken.take("gen_ai.retrieval.documents")
     if documents is not None:
-        reading.output = parts.assistant([parts.text_part(plain_text(documents))])
+        reading.output = parts.assistant([parts.text_part(as_text(documents))])
 
 
 def _listed(value: Any) -> list[Any]:

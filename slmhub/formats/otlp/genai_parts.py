@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import text_of
-from slmhub.formats.otlp.values import plain_text
+from slmhub.formats.fields import as_text, text_of
 from slmhub.formats.records import Issue, Message
+from slmhub.formats.tools import definition_of
 
 _ROLES = frozenset(("system", "developer", "user", "assistant", "tool"))
 _OTHER_ROLES = {"model": "assistant", "ai": "assistant", "human": "user", "function": "tool"}
@@ -33,7 +33,7 @@ def messages_of(values: Iterable[Any], issues: set[Issue]) -> list[Message]:
         elif isinstance(value, dict):
             found.append(loose_message(value, issues))
         elif value is not None:
-            found.append({"role": "user", "content": plain_text(value)})
+            found.append({"role": "user", "content": as_text(value)})
     return found
 
 
@@ -58,7 +58,7 @@ def instructions_of(value: Any, issues: set[Issue]) -> list[Message]:
 
 def tools_of(value: Any) -> list[dict[str, Any]]:
     """Tool definitions in OpenAI's shape; those that no function describes stay as they are."""
-    return [_tool_of(tool) for tool in _listed(value) if isinstance(tool, dict)]
+    return [definition_of(tool) for tool in _listed(value) if isinstance(tool, dict)]
 
 
 def role_of(role: Any) -> str:
@@ -91,15 +91,15 @@ def _split(value: dict[str, Any], issues: set[Issue]) -> list[Message]:
 
 def _answer(part: dict[str, Any]) -> Message:
     response = part["response"] if "response" in part else part.get("result")
-    return parts.tool_result(text_of(part.get("id")), "" if response is None else plain_text(response))
+    return parts.tool_result(text_of(part.get("id")), "" if response is None else as_text(response))
 
 
 def _content_part(part: Any, issues: set[Issue]) -> parts.Part:
     if not isinstance(part, dict):
-        return parts.text_part(plain_text(part))
+        return parts.text_part(as_text(part))
     match part.get("type"):
         case "text" | None if "content" in part:
-            return parts.text_part(plain_text(part["content"] if part["content"] is not None else ""))
+            return parts.text_part(as_text(part["content"] if part["content"] is not None else ""))
         case "reasoning" | "thinking" if isinstance(part.get("content"), str):
             return parts.reasoning_part(part["content"])
         case "blob":
@@ -133,7 +133,7 @@ def _content(value: dict[str, Any], issues: set[Issue]) -> Any:
         return content
     if isinstance(content, list):
         return parts.content_of([_openai_part(part, issues) for part in content])
-    return plain_text(content)
+    return as_text(content)
 
 
 def _openai_part(part: Any, issues: set[Issue]) -> parts.Part:
@@ -148,15 +148,6 @@ def _given_call(call: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
     function = call.get("function")
     given = function if isinstance(function, dict) else call
     return parts.tool_call(text_of(call.get("id")), given.get("name"), given.get("arguments"), issues)
-
-
-def _tool_of(tool: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(tool.get("function"), dict):
-        return tool
-    schema = next((tool[key] for key in ("parameters", "input_schema", "inputSchema") if key in tool), None)
-    if tool.get("type", "function") != "function" or not isinstance(tool.get("name"), str):
-        return tool
-    return parts.function_tool(tool["name"], tool.get("description"), schema)
 
 
 def _listed(value: Any) -> list[Any]:

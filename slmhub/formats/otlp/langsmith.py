@@ -9,7 +9,8 @@ from slmhub.formats.otlp.context import add_context
 from slmhub.formats.otlp.reading import Reading
 from slmhub.formats.otlp.values import Taken, decoded, end, strings_of
 from slmhub.formats.otlp.wire import SpanData
-from slmhub.formats.platforms.langsmith_contents import answered_of, asked_of, first_usage, usage_of
+from slmhub.formats.platforms.langchain_answers import first_usage, usage_of
+from slmhub.formats.platforms.langsmith_contents import answered_of, asked_of
 from slmhub.formats.providers.names import provider_of
 from slmhub.formats.records import Issue, SpanKind, Usage
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from slmhub.formats.fields import number_of, text_of
+from slmhub.formats.fields import as_text, number_of, text_of
 from slmhub.formats.otlp.flattened import Items, Unflattener
 from slmhub.formats.otlp.flattened_messages import MESSAGE, joined, messages_of
 from slmhub.formats.otlp.reading import Reading
-from slmhub.formats.otlp.tools import definition_of
 from slmhub.formats.otlp.values import (
     Taken,
     decoded,
     end,
     inclusive,
-    plain_text,
     said,
     strings_of,
     tool_messages,
@@ -26,6 +24,7 @@ from slmhub.formats.payloads import answered_from, asked_from
 from slmhub.formats.providers.names import provider_of
 from slmhub.formats.providers.shapes import Answered
 from slmhub.formats.records import Issue, SpanKind, Usage
+from slmhub.formats.tools import definition_of
 
 NAME = "openinference"
 
@@ -261,7 +260,7 @@ def _read_documents(taken: Taken, reading: Reading, lists: dict[str, Items], iss
     if vectors:
         reading.attributes["vectors"] = vectors
     if documents:
-        reading.output = said(plain_text([_document_of(document, issues) for document in documents]))
+        reading.output = said(as_text([_document_of(document, issues) for document in documents]))
         taken.take("output.value")
     elif reading.kind is SpanKind.RETRIEVER and (answer := taken.take("output.value")) is not None:
         reading.output = said(answer)

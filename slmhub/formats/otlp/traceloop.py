@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.fields import text_of
+from slmhub.formats.fields import as_text, text_of
 from slmhub.formats.otlp.context import add_context
 from slmhub.formats.otlp.flattened import Items, Unflattener
 from slmhub.formats.otlp.reading import Reading
-from slmhub.formats.otlp.tools import definition_of
-from slmhub.formats.otlp.values import (
-    Taken,
-    decoded,
-    end,
-    inclusive,
-    plain_text,
-    tool_messages,
-    unquoted,
-    unwrapped,
-)
+from slmhub.formats.otlp.values import Taken, decoded, end, inclusive, tool_messages, unquoted, unwrapped
 from slmhub.formats.otlp.wire import SpanData
 from slmhub.formats.parts import assistant, reasoning_part, text_part, tool_call
 from slmhub.formats.payloads import answered_from, asked_from
 from slmhub.formats.providers.names import provider_of
 from slmhub.formats.records import Issue, Message, SpanKind, Usage
+from slmhub.formats.tools import definition_of
 
 NAME = "traceloop"
 
@@ -184,7 +175,7 @@ def _content_of(content: Any, issues: set[Issue]) -> str | list[Any] | None:
     found = decoded(content, issues)
     if isinstance(found, list) and found and all(_is_block(block) for block in found):
         return found
-    return None if content is None else plain_text(content)
+    return None if content is None else as_text(content)
 
 
 def _is_block(block: Any) -> bool:
@@ -202,7 +193,7 @@ def _calls_of(fields: dict[str, Any], issues: set[Issue]) -> list[dict[str, Any]
 
 
 def _written(arguments: Any) -> str | None:
-    return None if arguments is None else plain_text(arguments)
+    return None if arguments is None else as_text(arguments)
 
 
 def _output_of(completions: list[dict[str, Any]], issues: set[Issue]) -> Message | None:
@@ -214,8 +205,8 @@ def _output_of(completions: list[dict[str, Any]], issues: set[Issue]) -> Message
     if not completions:
         return None
     fields = choices[0] if choices else {}
-    reasoning = [plain_text(text) for thought in thoughts if (text := thought.get("content"))]
-    reasoning += [plain_text(fields["reasoning"])] if fields.get("reasoning") else []
+    reasoning = [as_text(text) for thought in thoughts if (text := thought.get("content"))]
+    reasoning += [as_text(fields["reasoning"])] if fields.get("reasoning") else []
     content = _message_of({**fields, "role": "assistant"}, issues)["content"]
     parts = [text_part(content)] if isinstance(content, str) else list(content or ())
     message = assistant([*map(reasoning_part, reasoning), *parts], _calls_of(fields, issues))

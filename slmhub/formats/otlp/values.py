@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from slmhub.formats.fields import number_of, text_of, texts_of, tokens_of
+from slmhub.formats.fields import as_text, nests_deeper, number_of, text_of, texts_of, tokens_of
 from slmhub.formats.otlp.reading import Reading
 from slmhub.formats.parts import assistant, text_part, tool_call, tool_result
 from slmhub.formats.providers.names import finish_of
@@ -17,7 +17,6 @@ from slmhub.formats.records import Issue, Message, Usage
 HIDDEN = "__REDACTED__"
 
 _MOST_DEEP = 64
-_NESTED = frozenset((dict, list))
 
 
 class Taken:
@@ -100,33 +99,8 @@ def decoded(value: Any, issues: set[Issue]) -> Any:
         if not value.rstrip().endswith(("}", "]")) and value.lstrip()[1:2] in ('"', "{", "[", "\\"):
             issues.add(Issue.TRUNCATED)
         return value
-    return value if _too_deep(found, value) else found
-
-
-def _too_deep(found: Any, text: str) -> bool:
-    if text.count("{") + text.count("[") <= _MOST_DEEP:
-        return False
-    level = [found]
-    # Decoded JSON holds plain lists and dicts only; this walk over every value is what `decoded` costs.
-    for _ in range(_MOST_DEEP):
-        level = [inner for item in level for inner in _inside(item) if type(inner) in _NESTED]
-        if not level:
-            return False
-    return True
-
-
-def _inside(item: Any) -> Iterable[Any]:
-    return item.values() if isinstance(item, dict) else item
-
-
-def plain_text(value: Any) -> str:
-    """The text itself; any other value as JSON."""
-    if isinstance(value, str):
-        return value
-    try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except (TypeError, RecursionError):
-        return str(type(value).__name__)
+    too_deep = value.count("{") + value.count("[") > _MOST_DEEP and nests_deeper(found, _MOST_DEEP)
+    return value if too_deep else found
 
 
 def unquoted(value: Any) -> Any:
@@ -159,9 +133,9 @@ def tool_messages(
     name: str, call_id: Any, *, arguments: Any, result: Any, issues: set[Issue]
 ) -> tuple[list[Message], Message | None]:
     """What a tool span holds: the assistant's call, and the tool's answer if there is one."""
-    written = arguments if arguments is None else plain_text(unwrapped(arguments, issues))
+    written = arguments if arguments is None else as_text(unwrapped(arguments, issues))
     call = tool_call(text_of(call_id), name, written, issues)
-    answer = None if result is None else tool_result(text_of(call_id), plain_text(result), name)
+    answer = None if result is None else tool_result(text_of(call_id), as_text(result), name)
     return [assistant((), [call])], answer
 
 
@@ -174,11 +148,11 @@ def unwrapped(arguments: Any, issues: set[Issue]) -> Any:
 
 
 def user_texts(texts: Sequence[Any]) -> list[Message]:
-    return [{"role": "user", "content": plain_text(text)} for text in texts if text is not None]
+    return [{"role": "user", "content": as_text(text)} for text in texts if text is not None]
 
 
 def said(text: Any) -> Message:
-    return assistant([text_part(plain_text(text))])
+    return assistant([text_part(as_text(text))])
 
 
 def end(reading: Reading, given: str | None) -> None:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from slmhub.formats.fields import as_text, objects_in
 from slmhub.formats.otlp.context import add_context
 from slmhub.formats.otlp.reading import Reading
-from slmhub.formats.otlp.values import (
-    Taken,
-    decoded,
-    end,
-    plain_text,
-    tool_messages,
-    unquoted,
-    user_texts,
-)
+from slmhub.formats.otlp.values import Taken, decoded, end, tool_messages, unquoted, user_texts
 from slmhub.formats.otlp.vercel_messages import (
     calls_of,
     choice_of,
@@ -159,9 +152,9 @@ def _output_of(taken: Taken, issues: set[Issue]) -> Message | None:
     calls = calls_of(taken.take("ai.response.toolCalls", "ai.result.toolCalls"), issues)
     if said is None and reasoning is None and not calls and not files:
         return None
-    parts = [part_of({"type": "file", **file}) for file in _objects(files)]
+    parts = [part_of({"type": "file", **file}) for file in objects_in(files)]
     if said not in (None, ""):
-        parts.insert(0, text_part(plain_text(said)))
+        parts.insert(0, text_part(as_text(said)))
     thoughts = [reasoning_part(text) for text in _thoughts_in(reasoning, issues)]
     message = assistant([*thoughts, *parts], calls)
     return {**message, "content": ""} if message["content"] is None and said == "" and not calls else message
@@ -170,12 +163,8 @@ def _output_of(taken: Taken, issues: set[Issue]) -> Message | None:
 def _thoughts_in(reasoning: Any, issues: set[Issue]) -> list[str]:
     given = decoded(reasoning, issues)
     if isinstance(given, list):
-        return [plain_text(part.get("text", "")) for part in _objects(given)]
-    return [] if given in (None, "") else [plain_text(given)]
-
-
-def _objects(given: Any) -> list[dict[str, Any]]:
-    return [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+        return [as_text(part.get("text", "")) for part in objects_in(given)]
+    return [] if given in (None, "") else [as_text(given)]
 
 
 def _read_tool(span: SpanData, taken: Taken, reading: Reading, issues: set[Issue]) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from slmhub.formats.fields import text_of
-from slmhub.formats.otlp.tools import definition_of
-from slmhub.formats.otlp.values import decoded, plain_text
+from slmhub.formats.fields import as_text, text_of
+from slmhub.formats.otlp.values import decoded
 from slmhub.formats.parts import (
     Part,
     content_of,
@@ -20,6 +19,7 @@ from slmhub.formats.parts import (
     tool_result,
 )
 from slmhub.formats.records import Issue, Message
+from slmhub.formats.tools import definition_of
 
 _CALL, _RESULT = "tool-call", "tool-result"
 
@@ -30,17 +30,17 @@ def prompt_of(prompt: Any, issues: set[Issue]) -> list[Message]:
     if isinstance(given, list):
         return messages_of(given, issues)
     if not isinstance(given, dict):
-        return [] if given is None else [{"role": "user", "content": plain_text(given)}]
+        return [] if given is None else [{"role": "user", "content": as_text(given)}]
     system = given.get("system")
     messages: list[Message] = []
     for piece in system if isinstance(system, list) else [system]:
         text = piece.get("content") if isinstance(piece, dict) else piece
-        messages += [] if text in (None, "") else [{"role": "system", "content": plain_text(text)}]
+        messages += [] if text in (None, "") else [{"role": "system", "content": as_text(text)}]
     for said in (given.get("messages"), given.get("prompt")):
         if isinstance(said, list):
             messages += messages_of(said, issues)
         elif said is not None:
-            messages.append({"role": "user", "content": plain_text(said)})
+            messages.append({"role": "user", "content": as_text(said)})
     return messages
 
 
@@ -55,13 +55,13 @@ def _listed(given: Any) -> list[Any]:
 
 def _messages_of(item: Any, issues: set[Issue]) -> Iterator[Message]:
     if not isinstance(item, dict):
-        yield {"role": "user", "content": plain_text(item)}
+        yield {"role": "user", "content": as_text(item)}
         return
     role, content = text_of(item.get("role")) or "user", item.get("content")
     if not isinstance(content, list):
-        yield {"role": role, "content": None if content is None else plain_text(content)}
+        yield {"role": role, "content": None if content is None else as_text(content)}
         return
-    parts = [part if isinstance(part, dict) else text_part(plain_text(part)) for part in content]
+    parts = [part if isinstance(part, dict) else text_part(as_text(part)) for part in content]
     calls = [call_of(part, issues) for part in parts if part.get("type") == _CALL]
     said = [part_of(part) for part in parts if part.get("type") not in (_CALL, _RESULT)]
     if said or calls or role != "tool":
@@ -81,7 +81,7 @@ def part_of(part: dict[str, Any]) -> Part:
         return image_part(_url_of(part.get("image", part.get("data")), _mime_of(part) or "image/*"))
     if kind == "file":
         return _file_of(part)
-    return {**part, "type": plain_text(kind or "unknown")}
+    return {**part, "type": as_text(kind or "unknown")}
 
 
 def _file_of(part: dict[str, Any]) -> Part:
@@ -101,13 +101,13 @@ def _url_of(data: Any, mime: str) -> str:
     """An address or a `data:` URL as it is, base64 made one."""
     if isinstance(data, dict):
         data = data.get("url", data.get("data", data))
-    text = plain_text("" if data is None else data)
+    text = as_text("" if data is None else data)
     return text if "://" in text[:16] or text.startswith("data:") else data_url(mime, text)
 
 
 def call_of(part: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
     arguments = part.get("args", part.get("input"))
-    written = None if arguments is None else plain_text(arguments)
+    written = None if arguments is None else as_text(arguments)
     return tool_call(text_of(part.get("toolCallId")), text_of(part.get("toolName")), written, issues)
 
 
@@ -115,7 +115,7 @@ def _result_of(part: dict[str, Any]) -> Message:
     result = part.get("result", part.get("output"))
     if "output" in part and isinstance(result, dict) and "value" in result:
         result = result["value"]
-    return tool_result(text_of(part.get("toolCallId")), plain_text(result), text_of(part.get("toolName")))
+    return tool_result(text_of(part.get("toolCallId")), as_text(result), text_of(part.get("toolName")))
 
 
 def calls_of(given: Any, issues: set[Issue]) -> list[dict[str, Any]]:

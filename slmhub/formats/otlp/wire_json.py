@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from slmhub.formats.fields import object_in, string_in
+
 _DEEPEST = 64
 _INT64 = range(-(2**63), 2**63)
 
@@ -47,10 +49,10 @@ def has(item: Any, names: tuple[str, ...]) -> bool:
 def items_of(groups: list[Any], keys: Keys) -> Iterator[tuple[dict[str, Any], str, Any]]:
     """(resource attributes, scope, span or log record); what is no object stands for a broken item."""
     for group in groups:
-        resource = attributes_of(_object(_object(group).get("resource")).get("attributes"))
+        resource = attributes_of(object_in(object_in(group).get("resource")).get("attributes"))
         for scoped in _listed(group, keys.scopes):
-            scope = _object(_object(scoped).get("scope"))
-            label = f"{_text(scope.get('name'))} {_text(scope.get('version'))}".strip()
+            scope = object_in(object_in(scoped).get("scope"))
+            label = f"{string_in(scope.get('name'))} {string_in(scope.get('version'))}".strip()
             for item in _listed(scoped, keys.items):
                 yield resource, label, item
 
@@ -73,11 +75,13 @@ def id_of(value: Any) -> bytes:
 
 
 def name_of(item: Any) -> str:
-    return _text(_object(item).get("name")) or _text(field(_object(item), ("eventName", "event_name")))
+    return string_in(object_in(item).get("name")) or string_in(
+        field(object_in(item), ("eventName", "event_name"))
+    )
 
 
 def text_of(item: dict[str, Any], *names: str) -> str:
-    return _text(field(item, names))
+    return string_in(field(item, names))
 
 
 def integer_of(item: dict[str, Any], *names: str) -> int:
@@ -91,7 +95,7 @@ def integer_of(item: dict[str, Any], *names: str) -> int:
 
 
 def object_of(item: dict[str, Any], *names: str) -> dict[str, Any]:
-    return _object(field(item, names))
+    return object_in(field(item, names))
 
 
 def objects_of(item: dict[str, Any], *names: str) -> list[dict[str, Any]]:
@@ -138,12 +142,14 @@ def value_of(value: Any, depth: int = 0) -> Any:
 
 def _pairs_of(pairs: list[Any], depth: int) -> dict[str, Any]:
     return {
-        _text(pair.get("key")): value_of(pair.get("value"), depth) for pair in pairs if isinstance(pair, dict)
+        string_in(pair.get("key")): value_of(pair.get("value"), depth)
+        for pair in pairs
+        if isinstance(pair, dict)
     }
 
 
 def _values_in(raw: Any) -> list[Any]:
-    values = _object(raw).get("values")
+    values = object_in(raw).get("values")
     return values if isinstance(values, list) else []
 
 
@@ -176,11 +182,3 @@ def _listed(item: Any, names: tuple[str, ...]) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

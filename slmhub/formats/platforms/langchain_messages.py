@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
-
 from slmhub.formats import chat_shapes
+from slmhub.formats.fields import as_text, objects_in
 from slmhub.formats.parts import (
     Part,
     audio_part,
@@ -93,7 +92,7 @@ def _class_of(value: dict[str, Any]) -> str:
 
 
 def _has_flat_calls(value: dict[str, Any]) -> bool:
-    calls = _dicts(value.get("tool_calls"))
+    calls = objects_in(value.get("tool_calls"))
     return bool(calls) and all("args" in call and "function" not in call for call in calls)
 
 
@@ -120,13 +119,13 @@ def _parts_of(content: Any) -> Iterator[Part]:
         elif isinstance(item, dict):
             yield _part_of(item)
         elif item is not None:
-            yield text_part(_json(item))
+            yield text_part(as_text(item))
 
 
 def _part_of(part: dict[str, Any]) -> Part:
     kind = part.get("type")
     if not isinstance(kind, str):
-        return text_part(part["text"]) if isinstance(part.get("text"), str) else text_part(_json(part))
+        return text_part(part["text"]) if isinstance(part.get("text"), str) else text_part(as_text(part))
     if kind in _TEXTS and isinstance(part.get("text"), str):
         return text_part(part["text"])
     if kind in _REASONING:
@@ -162,8 +161,8 @@ def _media_part_of(part: dict[str, Any], kind: str) -> Part:
 def _calls_of(fields: dict[str, Any], parts: Iterable[Part], issues: set[Issue]) -> list[dict[str, Any]]:
     """The calls once each; the model's own argument text, where it is kept, before LangChain's reading."""
     more = fields.get("additional_kwargs")
-    verbatim = _dicts(more.get("tool_calls")) if isinstance(more, dict) else []
-    given = [*_dicts(fields.get("tool_calls")), *_dicts(fields.get("invalid_tool_calls"))]
+    verbatim = objects_in(more.get("tool_calls")) if isinstance(more, dict) else []
+    given = [*objects_in(fields.get("tool_calls")), *objects_in(fields.get("invalid_tool_calls"))]
     inline = [part for part in parts if part.get("type") in _CALLS]
     texts = {call["id"]: call for call in (_call_of(item, issues) for item in verbatim)}
     calls = {}
@@ -198,13 +197,5 @@ def _finished(message: Message, fields: dict[str, Any], calls: list[dict[str, An
     return message
 
 
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _has_text(step: Any) -> bool:
     return isinstance(step, dict) and isinstance(step.get("text"), str)
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()

@@ -7,15 +7,15 @@ from typing import Any
 
 import orjson
 
-from slmhub.formats.fields import first_text, text_of
+from slmhub.formats.fields import as_text, either, first_text, json_or_text, object_in, objects_in, text_of
 from slmhub.formats.parts import assistant, text_part, tool_call, tool_result
-from slmhub.formats.payloads import answered_from, asked_from, json_or_text
+from slmhub.formats.payloads import answered_from, asked_from
 from slmhub.formats.platforms import langchain_messages
-from slmhub.formats.platforms.spans import texts_asked, tidied, tool_of, vectors_in
-from slmhub.formats.providers.loose import as_text, either, object_in, objects_in
+from slmhub.formats.platforms.spans import texts_asked, tidied, vectors_in
 from slmhub.formats.providers.names import finish_of
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, Message, SpanKind
+from slmhub.formats.tools import definition_of
 
 Json = dict[str, Any]
 
@@ -169,7 +169,7 @@ def _add_beside(asked: Asked, body: Json, hints: Json, appended: list[Json], iss
     }
     if not asked.tools:
         found = appended or next((tools for tools in _tool_lists(body, given, hints, response) if tools), [])
-        asked.tools = [tool_of(tool) for tool in found]
+        asked.tools = [definition_of(tool) for tool in found]
     if not any(message.get("role") in ("system", "developer") for message in asked.messages):
         asked.messages = [*_instructions(hints, response, issues), *asked.messages]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from slmhub.formats.fields import excerpt_of, object_in, telling
 from slmhub.formats.merge import demote_wrappers
 from slmhub.formats.platforms.langfuse_observations import (
     TraceFacts,
@@ -12,14 +13,11 @@ from slmhub.formats.platforms.langfuse_observations import (
     observation_record,
     trace_record,
 )
-from slmhub.formats.platforms.spans import filled
-from slmhub.formats.providers.loose import as_text, object_in
 from slmhub.formats.records import MalformedError, Record, Reject
 
 NAME = "langfuse_export"
 EXPECTED = "trace and observations"
 
-_EXCERPT = 200
 _OBSERVATION_KEYS = frozenset(
     {"parentObservationId", "usageDetails", "costDetails", "modelParameters", "statusMessage", "level"}
 )
@@ -93,7 +91,7 @@ def _of_list(rows: list[Any]) -> Iterator[Record | Reject]:
                 raise MalformedError("is no observation and no trace of Langfuse")
             found += records(row)
         except MalformedError as error:
-            found.append(Reject(0, f"[{index}]: {error}", as_text(row)[:_EXCERPT]))
+            found.append(Reject(0, f"[{index}]: {error}", excerpt_of(row)))
     yield from _demoted(found)
 
 
@@ -108,7 +106,7 @@ def _of_trace(trace: Any, observations: list[Any]) -> Iterator[Record | Reject]:
                 observation_record({"traceId": object_in(trace).get("id"), **body}, facts, format=NAME)
             )
         except MalformedError as error:
-            found.append(Reject(0, f"observations[{index}]: {error}", as_text(body)[:_EXCERPT]))
+            found.append(Reject(0, f"observations[{index}]: {error}", excerpt_of(body)))
     yield from _demoted([*_root_of(object_in(trace), found), *found])
 
 
@@ -120,13 +118,13 @@ def _root_of(trace: dict[str, Any], found: list[Record | Reject]) -> list[Record
     try:
         whole = trace_record(trace, format=NAME)
     except MalformedError as error:
-        return [Reject(0, f"trace: {error}", as_text(trace)[:_EXCERPT])]
+        return [Reject(0, f"trace: {error}", excerpt_of(trace))]
     if len(roots) != 1:
         for root in roots:
             root.parent_id = root.parent_id or whole.span_id
         return [whole]
     roots[0].attributes.update(
-        filled({"scores": whole.attributes.get("scores"), "release": whole.attributes.get("release")})
+        telling({"scores": whole.attributes.get("scores"), "release": whole.attributes.get("release")})
     )
     return []
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from slmhub.formats.fields import content_id, instant_of, text_of
+from slmhub.formats.fields import content_id, excerpt_of, instant_of, object_in, text_of
 from slmhub.formats.platforms.langfuse_observations import (
     TraceFacts,
     facts_of,
@@ -17,7 +17,6 @@ from slmhub.formats.platforms.langfuse_observations import (
     scores_of,
     trace_record,
 )
-from slmhub.formats.providers.loose import as_text, object_in
 from slmhub.formats.records import MalformedError, Record, Reject, SpanKind
 
 NAME = "langfuse_ingestion"
@@ -25,7 +24,6 @@ EXPECTED = "batch of events with type and body"
 
 Json = dict[str, Any]
 
-_EXCERPT = 200
 _TRACE, _SCORE, _LOG = "trace-create", "score-create", "sdk-log"
 _NOUNS = (
     "span", "generation", "event", "observation", "agent", "tool", "chain", "retriever", "evaluator",
@@ -62,7 +60,7 @@ def records(row: Any) -> Iterator[Record | Reject]:
     emitter = _emitter_of(row)
     for given, item in zip(_batch_of(row), read, strict=True):
         if isinstance(item, str):
-            yield Reject(0, item, as_text(given)[:_EXCERPT])
+            yield Reject(0, item, excerpt_of(given))
         elif item.type != _LOG:
             record = _record_of(item, facts, starts)
             record.emitter = record.emitter or emitter

@@ -7,7 +7,18 @@ from typing import Any
 
 import msgspec
 
-from slmhub.formats.fields import first_text, instant_of, number_of, outcome_of, text_of, texts_of
+from slmhub.formats.fields import (
+    EMPTY,
+    as_text,
+    first_text,
+    instant_of,
+    number_of,
+    object_in,
+    outcome_of,
+    telling,
+    text_of,
+    texts_of,
+)
 from slmhub.formats.payloads import answered_from, asked_from
 from slmhub.formats.platforms.langfuse_contents import (
     answered_of,
@@ -17,8 +28,7 @@ from slmhub.formats.platforms.langfuse_contents import (
     tool_name,
 )
 from slmhub.formats.platforms.langfuse_usage import cost_of, usage_of
-from slmhub.formats.platforms.spans import MODEL_CALLS, count_usage, filled
-from slmhub.formats.providers.loose import as_text, object_in
+from slmhub.formats.platforms.spans import MODEL_CALLS, count_usage
 from slmhub.formats.providers.names import provider_of
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Record, SpanKind
@@ -109,8 +119,8 @@ def trace_record(body: Json, *, format: str) -> Record:
     record = _identified({**body, "traceId": body.get("id")}, facts_of(body), {}, format=format)
     record.kind, record.name = SpanKind.CHAIN, as_text(body.get("name") or "")[:256]
     given, answer = decoded(body.get("input")), decoded(body.get("output"))
-    record.messages = asked_from(given, issues).messages if given not in (None, "", {}, []) else []
-    record.output = answered_from(answer, issues).output if answer not in (None, "", {}, []) else None
+    record.messages = asked_from(given, issues).messages if given not in EMPTY else []
+    record.output = answered_from(answer, issues).output if answer not in EMPTY else None
     metadata = decoded(body.get("metadata"))
     record.attributes = _attributes_of(body, metadata, object_in(object_in(metadata).get("attributes")))
     record.started_at = instant_of(body.get("timestamp"), issues)
@@ -124,7 +134,7 @@ def scores_of(given: Any) -> Json:
     scores = {}
     for score in given if isinstance(given, list) else ():
         if isinstance(score, dict) and (name := text_of(score.get("name"))):
-            scores[name] = filled(
+            scores[name] = telling(
                 {key: score.get(key) for key in ("stringValue", "dataType", "source", "comment", "id")}
             ) | {"value": score.get("value")}
     return scores
@@ -210,7 +220,7 @@ def _add_model(record: Record, body: Json, hints: Json, asked: Asked, answered: 
         "streamed": asked.streamed or bool(body.get("completionStartTime")),
         "finish_reason_given": answered.finish_reason_given,
     }
-    record.attributes.update(filled({**answered.attributes, **about}))
+    record.attributes.update(telling({**answered.attributes, **about}))
 
 
 def _add_times(record: Record, body: Json, issues: set[Issue]) -> None:
@@ -245,7 +255,7 @@ def _attributes_of(body: Json, metadata: Any, hints: Json) -> Json:
     raw = {key: value for key, value in hints.items() if not _is_said(key)}
     kind = text_of(body.get("type"))
     told = {key: body.get(key) for key in _KEPT}
-    return raw | filled(
+    return raw | telling(
         {
             **told,
             "observation_type": kind if kind and _KINDS.get(kind.upper()) in (None, SpanKind.OTHER) else None,

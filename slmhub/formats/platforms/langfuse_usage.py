@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.fields import number_of, tokens_of
-from slmhub.formats.providers.loose import object_in
+from slmhub.formats.fields import number_of, object_in, tokens_of
 from slmhub.formats.records import Usage
 
 _INPUT = ("input", "input_tokens", "prompt_tokens", "promptTokens", "prompt")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from slmhub.formats.fields import first_text, tokens_of
+from slmhub.formats.fields import first_text, object_in
 from slmhub.formats.parts import assistant, tool_call, tool_result
 from slmhub.formats.payloads import answered_from, asked_from
 from slmhub.formats.platforms import langchain_messages
-from slmhub.formats.platforms.spans import texts_asked, tidied, tool_of, vectors_in
-from slmhub.formats.providers.loose import as_text, object_in
+from slmhub.formats.platforms.langchain_answers import answered_in_generations, usage_of
+from slmhub.formats.platforms.spans import texts_asked, tidied, vectors_in
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, Message, SpanKind, Usage
+from slmhub.formats.tools import definition_of
 
 _ONLY_TEXTS = ("input", "inputs", "question", "query", "prompt", "output", "answer", "result", "text")
 _MODEL_KEYS = ("model", "model_name", "model_id")
@@ -45,40 +43,13 @@ def answered_of(kind: SpanKind, run: dict[str, Any], issues: set[Issue]) -> Answ
         return Answered(output=_tool_output(run))
     if kind is SpanKind.EMBEDDING:
         return Answered(attributes={"vectors": vectors_in(given)})
-    generation = _generation_of(object_in(given))
-    if generation is not None:
-        return _answered_by(generation, object_in(given), issues)
+    if generated := answered_in_generations(given, issues):
+        return generated
     answered = answered_from(_mended(_unwrapped(given)), issues)
     answered.output = tidied(answered.output) if answered.output else None
     if answered.usage == Usage():
         answered.usage = usage_of(object_in(given).get("usage_metadata"))
     return answered
-
-
-def usage_of(metadata: Any) -> Usage:
-    """LangChain's `usage_metadata`: cached tokens are part of the input, reasoning of the output."""
-    given = object_in(metadata)
-    inputs, outputs = (
-        object_in(given.get("input_token_details")),
-        object_in(given.get("output_token_details")),
-    )
-    return Usage(
-        input=tokens_of(given.get("input_tokens")),
-        output=tokens_of(given.get("output_tokens")),
-        cached_input=tokens_of(inputs.get("cache_read")),
-        cache_write=tokens_of(inputs.get("cache_creation")),
-        reasoning=tokens_of(outputs.get("reasoning")),
-    )
-
-
-def first_usage(usages: Iterable[Usage]) -> Usage:
-    """Field by field the first that is known."""
-    known: dict[str, int] = {}
-    for usage in usages:
-        for name, value in msgspec.structs.asdict(usage).items():
-            if value is not None:
-                known.setdefault(name, value)
-    return Usage(**known)
 
 
 def _unwrapped(value: Any) -> Any:
@@ -106,7 +77,7 @@ def _add_invocation(asked: Asked, invocation: dict[str, Any]) -> None:
     given = {key: value for key, value in invocation.items() if value is not None}
     tools = given.get("tools") or given.get("functions")
     if not asked.tools and isinstance(tools, list):
-        asked.tools = [tool_of(tool) for tool in tools if isinstance(tool, dict)]
+        asked.tools = [definition_of(tool) for tool in tools if isinstance(tool, dict)]
     asked.model = asked.model or first_text([given], _MODEL_KEYS)
     asked.streamed = asked.streamed or given.get("stream") is True
     beside = {key: value for key, value in given.items() if key not in _NO_PARAMETERS}
@@ -114,49 +85,6 @@ def _add_invocation(asked: Asked, invocation: dict[str, Any]) -> None:
         **beside,
         **{key: value for key, value in asked.parameters.items() if value is not None},
     }
-
-
-def _generation_of(outputs: dict[str, Any]) -> dict[str, Any] | None:
-    given = outputs.get("generations")
-    while isinstance(given, list) and given:
-        given = given[0]
-    return given if isinstance(given, dict) else None
-
-
-def _answered_by(generation: dict[str, Any], outputs: dict[str, Any], issues: set[Issue]) -> Answered:
-    message = generation.get("message")
-    more, whole = object_in(generation.get("generation_info")), object_in(outputs.get("llm_output"))
-    if not langchain_messages.is_message(message):
-        return Answered(
-            output={"role": "assistant", "content": as_text(generation.get("text") or "")},
-            usage=_token_usage(whole),
-            finish_reason_given=first_text([more], ("finish_reason", "stop_reason")),
-            model=first_text([whole], ("model_name", "model")),
-        )
-    assert isinstance(message, dict)
-    fields = langchain_messages.fields_of(message)
-    about = object_in(fields.get("response_metadata"))
-    return Answered(
-        output=langchain_messages.message_of(message, issues),
-        usage=first_usage([usage_of(fields.get("usage_metadata")), _token_usage(about), _token_usage(whole)]),
-        finish_reason_given=first_text([about, more], ("finish_reason", "stop_reason", "done_reason")),
-        model=first_text([about, whole], ("model_name", "model", "model_id")),
-        response_id=first_text([about, whole], ("id",)) or first_text([fields], ("id",)),
-    )
-
-
-def _token_usage(place: dict[str, Any]) -> Usage:
-    given = object_in(place.get("token_usage") or place.get("usage"))
-    prompt, completion = (
-        object_in(given.get("prompt_tokens_details")),
-        object_in(given.get("completion_tokens_details")),
-    )
-    return Usage(
-        input=tokens_of(given.get("prompt_tokens")),
-        output=tokens_of(given.get("completion_tokens")),
-        cached_input=tokens_of(prompt.get("cached_tokens")),
-        reasoning=tokens_of(completion.get("reasoning_tokens")),
-    )
 
 
 def _mended(outputs: Any) -> Any:

@@ -6,10 +6,23 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from slmhub.formats.fields import first_text, instant_of, number_of, outcome_of, text_of, texts_of, tokens_of
-from slmhub.formats.platforms.langsmith_contents import answered_of, asked_of, first_usage, usage_of
-from slmhub.formats.platforms.spans import MODEL_CALLS, count_usage, filled
-from slmhub.formats.providers.loose import as_text, object_in, objects_in
+from slmhub.formats.fields import (
+    as_text,
+    excerpt_of,
+    first_text,
+    instant_of,
+    number_of,
+    object_in,
+    objects_in,
+    outcome_of,
+    telling,
+    text_of,
+    texts_of,
+    tokens_of,
+)
+from slmhub.formats.platforms.langchain_answers import first_usage, usage_of
+from slmhub.formats.platforms.langsmith_contents import answered_of, asked_of
+from slmhub.formats.platforms.spans import MODEL_CALLS, count_usage
 from slmhub.formats.providers.names import finish_of, provider_of
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Record, Reject, SpanKind, Usage
@@ -17,7 +30,6 @@ from slmhub.formats.records import Issue, MalformedError, Record, Reject, SpanKi
 NAME = "langsmith_runs"
 EXPECTED = "runs with run_type, or post and patch"
 
-_EXCERPT = 200
 _DEEPEST = 100
 _KINDS = {
     "llm": SpanKind.LLM,
@@ -53,7 +65,7 @@ def records(row: Any) -> Iterator[Record | Reject]:
             try:
                 yield from _feedback(run) if part == "feedback" else runs_of(run, patch=part == "patch")
             except MalformedError as error:
-                yield Reject(0, f"{part}[{index}]: {error}", _excerpt(run))
+                yield Reject(0, f"{part}[{index}]: {error}", excerpt_of(run))
     for broken in objects_in(row.get("rejected")) if isinstance(row, dict) else ():
         yield Reject(0, f"{text_of(broken.get('part'))}: {text_of(broken.get('reason'))}", "")
 
@@ -266,7 +278,7 @@ def _attributes_of(
     given = answered.finish_reason_given
     if given and given != finish_of(given):
         attributes["finish_reason_given"] = given
-    return filled(attributes)
+    return telling(attributes)
 
 
 def _feedback(given: Any) -> Iterator[Record]:
@@ -290,7 +302,3 @@ def _feedback(given: Any) -> Iterator[Record]:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _excerpt(value: Any) -> str:
-    return as_text(value)[:_EXCERPT]

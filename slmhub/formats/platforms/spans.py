@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.parts import content_of, function_tool
+from slmhub.formats.fields import either, telling
+from slmhub.formats.parts import content_of
 from slmhub.formats.records import Message, Record, SpanKind, Usage
 
 MODEL_CALLS = frozenset({SpanKind.LLM, SpanKind.EMBEDDING})
 _TEXT_KEYS = ("input", "texts", "text", "query", "documents")
 _VECTOR_KEYS = ("data", "embeddings", "output", "embedding")
-_SCHEMA_KEYS = ("parameters", "input_schema", "inputSchema")
-_EMPTY: tuple[Any, ...] = (None, "", [], {}, False)
 
 
 def texts_asked(value: Any) -> list[Message]:
     """One user message for each text to embed."""
     given = value
     if isinstance(value, dict):
-        given = next(
-            (value[key] for key in ("input", "texts", "text", "query", "documents") if key in value), []
-        )
+        given = either(value, *_TEXT_KEYS)
     texts = given if isinstance(given, list) else [given]
     return [{"role": "user", "content": text} for text in texts if isinstance(text, str) and text]
 
@@ -29,22 +26,10 @@ def vectors_in(value: Any) -> int:
     """How many vectors an embedding answered; the vectors themselves are not kept."""
     given = value
     if isinstance(value, dict):
-        given = next(
-            (value[key] for key in ("data", "embeddings", "output", "embedding") if key in value), []
-        )
+        given = either(value, *_VECTOR_KEYS)
     if not isinstance(given, list):
         return 0
     return 1 if given and isinstance(given[0], int | float) else len(given)
-
-
-def tool_of(tool: dict[str, Any]) -> dict[str, Any]:
-    """A tool definition in OpenAI's shape; a provider's own tool stays as it is."""
-    if isinstance(tool.get("function"), dict) or not isinstance(tool.get("name"), str):
-        return tool
-    parameters = next(
-        (tool[key] for key in ("parameters", "input_schema", "inputSchema") if key in tool), None
-    )
-    return function_tool(tool["name"], tool.get("description"), parameters)
 
 
 def tidied(message: Message) -> Message:
@@ -62,9 +47,4 @@ def count_usage(record: Record, usage: Usage, cost: float | None) -> None:
         record.usage, record.cost = usage, cost
         return
     reported = {name: count for name in Usage.__struct_fields__ if (count := getattr(usage, name))}
-    record.attributes.update(filled({"usage_reported": reported, "cost_reported": cost or None}))
-
-
-def filled(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Without the attributes that say nothing."""
-    return {key: value for key, value in attributes.items() if value not in _EMPTY}
+    record.attributes.update(telling({"usage_reported": reported, "cost_reported": cost or None}))

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
-from slmhub.formats.fields import text_of
+from slmhub.formats.fields import excerpt_of, object_in, objects_in, text_of
 from slmhub.formats.otlp.read import records_of_spans
 from slmhub.formats.otlp.wire import EventData, SpanData
 from slmhub.formats.records import MalformedError, Record, Reject
@@ -17,7 +15,6 @@ EXPECTED = "name, spanContext with traceId and spanId, attributes, startTime and
 
 _CAPTURE_SUMMARY = {"captureDate", "results", "attributeSummary"}
 _MOST_NS = 2**63 - 1
-_EXCERPT = 200
 
 
 def matches(row: Any) -> bool:
@@ -43,7 +40,7 @@ def records(row: Any) -> Iterator[Record | Reject]:
         try:
             spans = [_span_of(given)]
         except MalformedError as error:
-            yield Reject(0, str(error), _excerpt(given))
+            yield Reject(0, str(error), excerpt_of(given))
             continue
         yield from records_of_spans(spans)
 
@@ -62,11 +59,11 @@ def _span_of(given: Any) -> SpanData:
     """Raises MalformedError."""
     if not _is_span(given):
         raise MalformedError(f"expected a span with {EXPECTED}")
-    context, status = given["spanContext"], _object(given.get("status"))
+    context, status = given["spanContext"], object_in(given.get("status"))
     trace_id, span_id = text_of(context.get("traceId")), text_of(context.get("spanId"))
     if trace_id is None or span_id is None:
         raise MalformedError("spanContext has no traceId or no spanId")
-    parent = _object(given.get("parentSpanContext"))
+    parent = object_in(given.get("parentSpanContext"))
     return SpanData(
         trace_id=trace_id.lower(),
         span_id=span_id.lower(),
@@ -75,24 +72,24 @@ def _span_of(given: Any) -> SpanData:
         kind=_whole(given.get("kind")),
         start_ns=_nanoseconds(given.get("startTime")),
         end_ns=_nanoseconds(given.get("endTime")),
-        attributes=_object(given.get("attributes")),
+        attributes=object_in(given.get("attributes")),
         dropped=_whole(given.get("droppedAttributesCount")),
-        events=[_event_of(event) for event in _objects(given.get("events"))],
+        events=[_event_of(event) for event in objects_in(given.get("events"))],
         status_code=_whole(status.get("code")),
         status_message=text_of(status.get("message")) or "",
         scope=_scope_of(given),
-        resource=_object(_object(given.get("resource")).get("attributes")),
+        resource=object_in(object_in(given.get("resource")).get("attributes")),
     )
 
 
 def _scope_of(given: dict[str, Any]) -> str:
-    scope = _object(given.get("instrumentationScope") or given.get("instrumentationLibrary"))
+    scope = object_in(given.get("instrumentationScope") or given.get("instrumentationLibrary"))
     return " ".join(text for key in ("name", "version") if (text := text_of(scope.get(key))))
 
 
 def _event_of(event: dict[str, Any]) -> EventData:
     return EventData(
-        text_of(event.get("name")) or "", _nanoseconds(event.get("time")), _object(event.get("attributes"))
+        text_of(event.get("name")) or "", _nanoseconds(event.get("time")), object_in(event.get("attributes"))
     )
 
 
@@ -106,15 +103,3 @@ def _nanoseconds(time: Any) -> int:
 
 def _whole(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _excerpt(given: Any) -> str:
-    return orjson.dumps(given, default=str).decode()[:_EXCERPT]

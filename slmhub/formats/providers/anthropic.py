@@ -6,20 +6,10 @@ from typing import Any
 
 from slmhub.formats import parts
 from slmhub.formats.chat_shapes import message_of
-from slmhub.formats.fields import text_of, tokens_of
+from slmhub.formats.fields import Json, as_text, object_in, objects_in, string_in, text_of, tokens_of, without
 from slmhub.formats.parts import Part
 from slmhub.formats.providers import anthropic_stream, names
-from slmhub.formats.providers.events import events_of
-from slmhub.formats.providers.loose import (
-    Json,
-    as_text,
-    error_in,
-    list_in,
-    object_in,
-    objects_in,
-    string_in,
-    without,
-)
+from slmhub.formats.providers.bodies import error_in, list_in
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Message, Usage
 
@@ -86,10 +76,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         error=error_in(body),
         attributes=without(body, _ANSWERED),
     )
-
-
-def fold(stream: bytes) -> Json:
-    return fold_events(events_of(stream))
 
 
 def fold_events(events: list[Json]) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.providers.loose import Json, decoded, object_in, string_in
+from slmhub.formats.fields import Json, json_in, object_in, string_in
 
 _DELTAS = {
     "text_delta": "text",
@@ -73,5 +73,5 @@ def _whole(block: Json, index: int, pieces: dict[tuple[int, str], list[str]]) ->
 
 def _decoded(arguments: str) -> Any:
     """The object that the unstreamed answer holds; a cut one stays text."""
-    found = decoded(arguments)
+    found = json_in(arguments)
     return arguments if found is None else found

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import number_of, text_of, tokens_of
-from slmhub.formats.parts import Part
-from slmhub.formats.providers import bedrock_stream, names
-from slmhub.formats.providers.events import events_of
-from slmhub.formats.providers.loose import (
+from slmhub.formats.fields import (
     Json,
     as_text,
     either,
-    error_in,
-    list_in,
+    number_of,
     object_in,
     objects_in,
     string_in,
+    text_of,
+    tokens_of,
     without,
 )
+from slmhub.formats.parts import Part
+from slmhub.formats.providers import bedrock_stream, names
+from slmhub.formats.providers.bodies import error_in, list_in
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Message, Usage
 
@@ -87,10 +87,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         latency_ms=number_of(object_in(body.get("metrics")).get("latencyMs")),
         attributes=without(body, _ANSWERED),
     )
-
-
-def fold(stream: bytes) -> Json:
-    return fold_events(events_of(stream))
 
 
 def fold_events(events: list[Json]) -> Json:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import text_of, tokens_of
+from slmhub.formats.fields import Json, as_text, first_in, object_in, objects_in, text_of, tokens_of, without
 from slmhub.formats.providers import anthropic, bedrock_converse, names, openai_chat, openai_completions
-from slmhub.formats.providers.events import events_of
-from slmhub.formats.providers.loose import Json, as_text, error_in, first_in, object_in, objects_in, without
+from slmhub.formats.providers.bodies import error_in
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, Message, Usage
 
@@ -88,10 +87,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
             body, frozenset({*understood, "error", "id", "response_id", "usage", "tool_calls"})
         ),
     )
-
-
-def fold(stream: bytes) -> Json:
-    return fold_events(events_of(stream))
 
 
 def fold_events(events: list[Json]) -> Json:

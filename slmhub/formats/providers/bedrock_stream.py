@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.providers.loose import Json, decoded, object_in, string_in
+from slmhub.formats.fields import Json, json_in, object_in, string_in
 
 _KINDS = frozenset(
     {"messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"}
@@ -65,5 +65,5 @@ def _signature(texts: dict[str, str]) -> Json:
 
 
 def _decoded(arguments: str) -> Any:
-    found = decoded(arguments)
+    found = json_in(arguments)
     return arguments if found is None else found

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from slmhub.formats.fields import object_in, objects_in
+
 _CARRIED = ("id", "model", "created", "system_fingerprint", "service_tier", "error")
 _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 
@@ -24,12 +26,12 @@ def fold_chunks(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     for chunk in chunks:
         response.update({key: chunk[key] for key in _CARRIED if key in chunk})
         # Groq counts under a key of its own.
-        usage = chunk.get("usage") or _object(chunk.get("x_groq")).get("usage")
+        usage = chunk.get("usage") or object_in(chunk.get("x_groq")).get("usage")
         if isinstance(usage, dict):
             response["usage"] = usage
-        for choice in _objects(chunk.get("choices")):
+        for choice in objects_in(chunk.get("choices")):
             if choice.get("index", 0) == 0:
-                _add_delta(texts, calls, _object(choice.get("delta")))
+                _add_delta(texts, calls, object_in(choice.get("delta")))
                 finish_reason = choice.get("finish_reason") or finish_reason
     message: dict[str, Any] = {"role": "assistant", "content": None}
     message.update({key: "".join(pieces) for key, pieces in texts.items()})
@@ -37,14 +39,6 @@ def fold_chunks(chunks: list[dict[str, Any]]) -> dict[str, Any]:
         message["tool_calls"] = [_whole_call(call) for call in calls.values()]
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
     return {"object": "chat.completion", **response, "choices": [choice]}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _chunks(stream: bytes) -> list[dict[str, Any]]:
@@ -64,7 +58,7 @@ def _add_delta(texts: dict[str, list[str]], calls: dict[int, dict[str, Any]], de
     for key in _TEXTS:
         if isinstance(delta.get(key), str):
             texts.setdefault(key, []).append(delta[key])
-    for part in _objects(delta.get("tool_calls")):
+    for part in objects_in(delta.get("tool_calls")):
         index = part.get("index", 0)
         if isinstance(index, int):
             _add_part(calls.setdefault(index, {"id": "", "name": [], "arguments": []}), part)
@@ -73,7 +67,7 @@ def _add_delta(texts: dict[str, list[str]], calls: dict[int, dict[str, Any]], de
 def _add_part(call: dict[str, Any], part: dict[str, Any]) -> None:
     if isinstance(part.get("id"), str):
         call["id"] = part["id"] or call["id"]
-    given = _object(part.get("function"))
+    given = object_in(part.get("function"))
     for key in ("name", "arguments"):
         if isinstance(given.get(key), str):
             call[key].append(given[key])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.providers.loose import decoded
+from slmhub.formats.fields import json_in
 
 _DONE = b"[DONE]"
 _ENVELOPE = (b"event:", b"id:", b"retry:", b":")
@@ -46,4 +46,4 @@ def _data_of(line: bytes) -> bytes:
 
 
 def _decoded(text: bytes) -> Any:
-    return decoded(text.decode(errors="replace"))
+    return json_in(text.decode(errors="replace"))

@@ -5,22 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import text_of, tokens_of
-from slmhub.formats.parts import Part
-from slmhub.formats.providers import gemini_parts, names
-from slmhub.formats.providers.events import events_of
-from slmhub.formats.providers.loose import (
+from slmhub.formats.fields import (
     Json,
     as_text,
     either,
-    error_in,
     first_in,
-    lower_types,
     object_in,
     objects_in,
-    several,
+    text_of,
+    tokens_of,
     without,
 )
+from slmhub.formats.parts import Part
+from slmhub.formats.providers import gemini_parts, names
+from slmhub.formats.providers.bodies import error_in, lower_types, several
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Message, Usage
 
@@ -100,10 +98,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         created=either(body, "createTime", "create_time"),
         attributes={**rest, **without(body, _ANSWERED)},
     )
-
-
-def fold(stream: bytes) -> Json:
-    return fold_events(events_of(stream))
 
 
 def fold_events(events: list[Json]) -> Json:

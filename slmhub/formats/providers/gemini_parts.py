@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import text_of
+from slmhub.formats.fields import Json, as_text, either, object_in, objects_in, string_in, text_of
 from slmhub.formats.parts import Part
-from slmhub.formats.providers.loose import CallNames, Json, as_text, either, object_in, objects_in, string_in
+from slmhub.formats.providers.bodies import CallNames
 from slmhub.formats.records import Issue, MalformedError, Message
 
 _CALL = ("functionCall", "function_call")

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import number_of, text_of, tokens_of
-from slmhub.formats.parts import Part
-from slmhub.formats.providers import names
-from slmhub.formats.providers.events import events_of
-from slmhub.formats.providers.loose import (
-    CallNames,
+from slmhub.formats.fields import (
     Json,
     as_text,
-    error_in,
-    list_in,
+    number_of,
     object_in,
     objects_in,
     string_in,
+    text_of,
+    tokens_of,
     without,
 )
+from slmhub.formats.parts import Part
+from slmhub.formats.providers import names
+from slmhub.formats.providers.bodies import CallNames, error_in, list_in
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Message, Usage
 
@@ -97,10 +96,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         latency_ms=took / 1e6 if took is not None else None,
         attributes=without(body, _ANSWERED),
     )
-
-
-def fold(stream: bytes) -> Json:
-    return fold_events(events_of(stream))
 
 
 def fold_events(events: list[Json]) -> Json:

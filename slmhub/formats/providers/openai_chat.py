@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from slmhub.formats.chat_shapes import message_of, messages_of, tools_of
-from slmhub.formats.fields import first_text, object_of, text_of, tokens_of
+from slmhub.formats.fields import Json, first_in, first_text, object_in, object_of, text_of, tokens_of
 from slmhub.formats.parts import content_of, reasoning_part, text_part
 from slmhub.formats.providers import names
-from slmhub.formats.providers.chat_stream import fold as fold_stream
+from slmhub.formats.providers.bodies import error_in, usage_with_total
 from slmhub.formats.providers.chat_stream import fold_chunks
-from slmhub.formats.providers.loose import Json, error_in, first_in, object_in, usage_with_total
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Message, Usage
 
@@ -66,10 +65,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         created=body.get("created"),
         attributes={key: text for key in _KEPT if (text := text_of(body.get(key)))},
     )
-
-
-def fold(stream: bytes) -> Json:
-    return fold_stream(stream)
 
 
 def fold_events(events: list[Json]) -> Json:

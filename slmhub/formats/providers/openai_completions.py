@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.fields import text_of
+from slmhub.formats.fields import Json, as_text, first_in, object_in, objects_in, string_in, text_of
 from slmhub.formats.parts import assistant, text_part
 from slmhub.formats.providers import names
-from slmhub.formats.providers.events import events_of
-from slmhub.formats.providers.loose import (
-    Json,
-    as_text,
-    error_in,
-    first_in,
-    object_in,
-    objects_in,
-    several,
-    string_in,
-)
+from slmhub.formats.providers.bodies import error_in, several
 from slmhub.formats.providers.openai_chat import usage_of
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, Message
@@ -68,10 +58,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         error=error_in(body),
         created=body.get("created"),
     )
-
-
-def fold(stream: bytes) -> Json:
-    return fold_events(events_of(stream))
 
 
 def fold_events(events: list[Json]) -> Json:

@@ -6,20 +6,20 @@ from typing import Any
 
 from slmhub.formats import parts
 from slmhub.formats.chat_shapes import message_of
-from slmhub.formats.fields import first_text, text_of, tokens_of
-from slmhub.formats.parts import Part
-from slmhub.formats.providers import names
-from slmhub.formats.providers.events import events_of
-from slmhub.formats.providers.loose import (
+from slmhub.formats.fields import (
     Json,
     as_text,
-    error_in,
+    first_text,
     object_in,
     objects_in,
     string_in,
-    usage_with_total,
+    text_of,
+    tokens_of,
     without,
 )
+from slmhub.formats.parts import Part
+from slmhub.formats.providers import names
+from slmhub.formats.providers.bodies import error_in, usage_with_total
 from slmhub.formats.providers.responses_stream import fold_events as _folded
 from slmhub.formats.providers.shapes import Answered, Asked
 from slmhub.formats.records import Issue, MalformedError, Message, Usage
@@ -34,7 +34,6 @@ _MARKS = frozenset(
 )
 _ROLES = {"model": "assistant", "critic": "system", "discriminator": "system"}
 _TOOL_KEYS = frozenset({"type", "name", "description", "parameters"})
-_FINISHED = ("completed", "incomplete", "failed", "cancelled")
 
 
 def is_request(body: Json) -> bool:
@@ -90,10 +89,6 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         latency_ms=_latency(body),
         attributes=kept,
     )
-
-
-def fold(stream: bytes) -> Json:
-    return _folded(events_of(stream))
 
 
 def fold_events(events: list[Json]) -> Json:

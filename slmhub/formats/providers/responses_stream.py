@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats.providers.loose import Json, object_in, string_in
+from slmhub.formats.fields import Json, object_in, string_in
 
 _OVER = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _TEXTS = {
@@ -17,8 +17,6 @@ _ARGUMENTS = {
     "response.function_call_arguments.delta": "arguments",
     "response.custom_tool_call_input.delta": "input",
 }
-
-Pieces = dict[tuple[int, str, int], list[str]]
 
 
 class _Unfinished:

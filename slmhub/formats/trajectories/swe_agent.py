@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from slmhub.formats.chat_shapes import messages_of
 from slmhub.formats.conversations import ASSISTANT, check_length
-from slmhub.formats.fields import content_id, number_of, text_of
+from slmhub.formats.fields import as_text, content_id, filled, json_or_text, number_of, object_in, text_of
 from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind
 
 NAME = "swe_agent"
@@ -85,19 +83,15 @@ def _unheard(row: dict[str, Any], steps: list[Entry]) -> Iterator[Entry]:
     known = sum(entry["role"] == ASSISTANT and not entry.get("is_demo") for entry in _history(row))
     for step in steps[known:]:
         if step.get("response") or step.get("thought") or step.get("action"):
-            text = _text(step.get("response") or step.get("thought") or step.get("action"))
+            text = as_text(step.get("response") or step.get("thought") or step.get("action"))
             yield {"role": ASSISTANT, "content": text, "agent": agent}
-            yield {"role": "user", "content": _text(step.get("observation") or ""), "agent": agent}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+            yield {"role": "user", "content": as_text(step.get("observation") or ""), "agent": agent}
 
 
 def _root(row: dict[str, Any], id: str) -> Record:
-    config, info = _config(row), _object(row.get("info"))
-    statistics = _object(info.get("model_stats"))
-    problem = _object(config.get("problem_statement"))
+    config, info = _config(row), object_in(row.get("info"))
+    statistics = object_in(info.get("model_stats"))
+    problem = object_in(config.get("problem_statement"))
     attributes = {
         **{key: value for key, value in info.items() if key != "model_stats"},
         "environment": row.get("environment"),
@@ -111,20 +105,14 @@ def _root(row: dict[str, Any], id: str) -> Record:
         span_id=f"{id}-{_ROOT}",
         session=id,
         agent="swe-agent",
-        model=text_of(_object(_object(config.get("agent")).get("model")).get("name")),
-        attributes={key: value for key, value in attributes.items() if value not in (None, "", {}, [])},
+        model=text_of(object_in(object_in(config.get("agent")).get("model")).get("name")),
+        attributes=filled(attributes),
         format=NAME,
     )
 
 
 def _config(row: dict[str, Any]) -> dict[str, Any]:
-    given = row.get("replay_config")
-    if isinstance(given, str):
-        try:
-            given = orjson.loads(given)
-        except orjson.JSONDecodeError:
-            given = None
-    return _object(given)
+    return object_in(json_or_text(row.get("replay_config")))
 
 
 def _call(answer: Entry, seen: list[Message], span_id: str, root: Record) -> Record:
@@ -160,7 +148,3 @@ def _message(entry: Entry) -> Message:
 def _step_facts(step: Entry) -> dict[str, Any]:
     facts = {"tool_seconds": number_of(step.get("execution_time")), "state": step.get("state")}
     return {key: value for key, value in facts.items() if value not in (None, "", {})}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -11,17 +11,11 @@ from datetime import timedelta
 from typing import Any
 
 from slmhub.formats.conversations import check_length, tools_of_text
-from slmhub.formats.fields import (
-    content_id,
-    instant_of,
-    number_of,
-    outcome_of,
-    text_of,
-    tokens_of,
-)
+from slmhub.formats.fields import content_id, filled, instant_of, number_of, object_in, outcome_of, text_of
 from slmhub.formats.parts import tool_call, tool_result
+from slmhub.formats.providers import openai_chat
 from slmhub.formats.providers.names import provider_of
-from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind, Usage
+from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind
 
 NAME = "tau2"
 EXPECTED = "simulations with messages"
@@ -40,7 +34,7 @@ def _is_simulation(row: dict[str, Any]) -> bool:
 
 
 def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
-    info = _object(row.get("info"))
+    info = object_in(row.get("info"))
     for number, simulation in enumerate([row] if _is_simulation(row) else row["simulations"], 1):
         try:
             yield from _calls(simulation, info)
@@ -82,9 +76,9 @@ def _is_greeting(turn: dict[str, Any], seen: list[Message]) -> bool:
 def _about(simulation: dict[str, Any], info: dict[str, Any]) -> Record:
     """What every call of a simulation shares."""
     id = text_of(simulation.get("id")) or content_id(simulation)
-    agent, world = _object(info.get("agent_info")), _object(info.get("environment_info"))
+    agent, world = object_in(info.get("agent_info")), object_in(info.get("environment_info"))
     metadata = {key: simulation[key] for key in _ABOUT if simulation.get(key) is not None}
-    reward = _object(simulation.get("reward_info")).get("reward")
+    reward = object_in(simulation.get("reward_info")).get("reward")
     domain = text_of(world.get("domain_name"))
     metadata |= {key: value for key, value in (("reward", reward), ("domain", domain)) if value is not None}
     policy = simulation.get("policy") or world.get("policy")
@@ -96,7 +90,7 @@ def _about(simulation: dict[str, Any], info: dict[str, Any]) -> Record:
         session=id,
         agent=text_of(agent.get("implementation")),
         model=text_of(agent.get("llm")),
-        parameters=_object(agent.get("llm_args")),
+        parameters=object_in(agent.get("llm_args")),
         messages=[{"role": "system", "content": policy}] if isinstance(policy, str) else [],
         tools=_tools(world.get("tool_defs")),
         attributes={"metadata": metadata, "outcome": outcome_of({"reward": reward})},
@@ -114,7 +108,7 @@ def _tools(given: Any) -> list[dict[str, Any]]:
 
 
 def _call(about: Record, turn: dict[str, Any], number: int, seen: list[Message], output: Message) -> Record:
-    raw = _object(turn.get("raw_data"))
+    raw = object_in(turn.get("raw_data"))
     issues: set[Issue] = set()
     served = text_of(raw.get("model"))
     seconds = number_of(turn.get("generation_time_seconds"))
@@ -141,10 +135,10 @@ def _call(about: Record, turn: dict[str, Any], number: int, seen: list[Message],
         ended_at=ended,
         started_at=ended - timedelta(seconds=seconds) if ended and seconds and seconds < 1e6 else ended,
         latency_ms=seconds * 1000 if seconds is not None else None,
-        usage=_usage(turn, raw),
+        usage=openai_chat.usage_of({**object_in(raw.get("usage")), **object_in(turn.get("usage"))}),
         cost=number_of(turn.get("cost")) if turn.get("usage") else None,
         finish_reason=_finish_reason(raw),
-        attributes={key: value for key, value in attributes.items() if value not in (None, "", [], {})},
+        attributes=filled(attributes),
         format=NAME,
     )
 
@@ -178,21 +172,7 @@ def _heard(turn: dict[str, Any]) -> Message | None:
     return {"role": str(turn.get("role") or "user"), "content": content}
 
 
-def _usage(turn: dict[str, Any], raw: dict[str, Any]) -> Usage:
-    usage, detailed = _object(turn.get("usage")), _object(raw.get("usage"))
-    return Usage(
-        input=tokens_of(usage.get("prompt_tokens")),
-        output=tokens_of(usage.get("completion_tokens")),
-        cached_input=tokens_of(_object(detailed.get("prompt_tokens_details")).get("cached_tokens")),
-        reasoning=tokens_of(_object(detailed.get("completion_tokens_details")).get("reasoning_tokens")),
-    )
-
-
 def _finish_reason(raw: dict[str, Any]) -> str | None:
     choices = raw.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    return text_of(_object(first).get("finish_reason"))
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return text_of(object_in(first).get("finish_reason"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from slmhub.formats.chat_shapes import messages_of, tools_of
 from slmhub.formats.conversations import ASSISTANT, split_answer
-from slmhub.formats.fields import content_id, text_of
+from slmhub.formats.fields import content_id, filled, text_of
 from slmhub.formats.records import Issue, MalformedError, Record, Reject, SpanKind
 
 NAME = "toolbench"
@@ -57,6 +57,6 @@ def _call(talk: Any, row: dict[str, Any], tools: list[dict[str, Any]], span_id: 
         messages=messages,
         tools=tools,
         output={**output, "role": ASSISTANT},
-        attributes={key: value for key, value in attributes.items() if value not in (None, "", [], {})},
+        attributes=filled(attributes),
         format=NAME,
     )

@@ -29,6 +29,11 @@ def test_it_reads_a_chat_of_json_attributes() -> None:
     assert (call.latency_ms, call.emitter, call.attributes) == (1500, "some.instrumentation 1.0", {})
 
 
+@pytest.mark.parametrize("operation", ["acompletion", "aresponses"])
+def test_it_knows_litellms_own_names_of_a_chat(operation: str) -> None:
+    assert record({**CHAT, "gen_ai.operation.name": operation}).kind == SpanKind.LLM
+
+
 def test_it_reads_native_arrays_like_json() -> None:
     native = record({**CHAT, "gen_ai.input.messages": INPUT, "gen_ai.output.messages": ANSWER})
     assert native == record()

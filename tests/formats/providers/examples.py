@@ -9,6 +9,7 @@ from slmhub.formats.providers import (
     anthropic,
     bedrock_converse,
     bedrock_invoke,
+    events_of,
     gemini,
     ollama,
     openai_chat,
@@ -298,3 +299,7 @@ EXAMPLES: list[tuple[Provider, Json, Json]] = [
     (ollama, OLLAMA_ASKED, OLLAMA_ANSWERED),
 ]
 NAMES = [provider.NAME for provider, _, _ in EXAMPLES]
+
+
+def folded_by(provider: Provider, stream: bytes) -> Json:
+    return provider.fold_events(events_of(stream))

@@ -6,7 +6,7 @@ import pytest
 from slmhub.formats.parts import image_part, reasoning_part, text_part
 from slmhub.formats.providers import anthropic
 from slmhub.formats.records import Issue
-from tests.formats.providers.examples import ANTHROPIC_ANSWERED, ANTHROPIC_ASKED, SCHEMA, Json
+from tests.formats.providers.examples import ANTHROPIC_ANSWERED, ANTHROPIC_ASKED, SCHEMA, Json, folded_by
 
 
 def sse(*events: Json) -> bytes:
@@ -70,7 +70,8 @@ def test_it_folds_a_stream_into_the_message_that_was_not_streamed() -> None:
     text, call = ANTHROPIC_ANSWERED["content"]
     begun = {key: value for key, value in ANTHROPIC_ANSWERED.items() if key != "stop_reason"}
     counted = {**ANTHROPIC_ANSWERED["usage"], "output_tokens": 1}
-    folded = anthropic.fold(
+    folded = folded_by(
+        anthropic,
         sse(
             {
                 "type": "message_start",
@@ -94,7 +95,7 @@ def test_it_folds_a_stream_into_the_message_that_was_not_streamed() -> None:
             delta(1, type="input_json_delta", partial_json='"Rome"}'),
             {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 20}},
             {"type": "message_stop"},
-        )
+        ),
     )
     assert anthropic.answered(folded, set()) == anthropic.answered(ANTHROPIC_ANSWERED, set())
 
@@ -106,7 +107,9 @@ def test_arguments_that_were_cut_stay_text_and_are_noted() -> None:
         "index": 0,
         "delta": {"type": "input_json_delta", "partial_json": '{"a'},
     }
-    folded = anthropic.fold(sse({"type": "content_block_start", "index": 0, "content_block": block}, cut))
+    folded = folded_by(
+        anthropic, sse({"type": "content_block_start", "index": 0, "content_block": block}, cut)
+    )
     issues: set[Issue] = set()
     output = anthropic.answered(folded, issues).output
     assert output is not None
@@ -117,7 +120,7 @@ def test_arguments_that_were_cut_stay_text_and_are_noted() -> None:
 def test_an_error_is_read_from_a_body_and_from_a_stream() -> None:
     body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     assert anthropic.answered(body, set()).error == "Overloaded"
-    assert anthropic.answered(anthropic.fold(sse(body)), set()).error == "Overloaded"
+    assert anthropic.answered(folded_by(anthropic, sse(body)), set()).error == "Overloaded"
 
 
 def test_a_failed_tool_is_marked() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from slmhub.formats.parts import image_part, reasoning_part, text_part
 from slmhub.formats.providers import gemini
-from tests.formats.providers.examples import GEMINI_ANSWERED, GEMINI_ASKED, Json
+from tests.formats.providers.examples import GEMINI_ANSWERED, GEMINI_ASKED, Json, folded_by
 
 
 def test_it_reads_contents_as_messages() -> None:
@@ -91,7 +91,7 @@ def test_it_folds_a_stream_of_events_or_a_list(as_list: bool) -> None:
     ]
     chunks[2] |= {key: GEMINI_ANSWERED[key] for key in ("modelVersion", "responseId", "createTime")}
     lines = b"".join(b"data: " + orjson.dumps(event) + b"\r\n\r\n" for event in chunks)
-    folded = gemini.fold(orjson.dumps(chunks) if as_list else lines)
+    folded = folded_by(gemini, orjson.dumps(chunks) if as_list else lines)
     assert gemini.answered(folded, set()) == gemini.answered(GEMINI_ANSWERED, set())
 
 

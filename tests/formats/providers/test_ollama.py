@@ -4,7 +4,7 @@ import orjson
 
 from slmhub.formats.parts import image_part, reasoning_part, text_part
 from slmhub.formats.providers import ollama
-from tests.formats.providers.examples import OLLAMA_ANSWERED, OLLAMA_ASKED
+from tests.formats.providers.examples import OLLAMA_ANSWERED, OLLAMA_ASKED, folded_by
 
 
 def test_it_reads_a_chat() -> None:
@@ -38,7 +38,7 @@ def test_json_lines_fold_into_the_answer_that_was_not_streamed() -> None:
         {"message": {"role": "assistant", "content": "Ra"}, "done": False},
         {**OLLAMA_ANSWERED, "message": {"role": "assistant", "content": "in."}},
     ]
-    folded = ollama.fold(b"\n".join(orjson.dumps(piece) for piece in pieces))
+    folded = folded_by(ollama, b"\n".join(orjson.dumps(piece) for piece in pieces))
     assert ollama.answered(folded, set()) == ollama.answered(OLLAMA_ANSWERED, set())
 
 

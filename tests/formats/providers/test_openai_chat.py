@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from slmhub.formats.parts import reasoning_part, text_part
 from slmhub.formats.providers import openai_chat
-from tests.formats.providers.examples import CHAT_ANSWERED, CHAT_ASKED, Json
+from tests.formats.providers.examples import CHAT_ANSWERED, CHAT_ASKED, Json, folded_by
 
 
 def answered_with(**message: object) -> Json:
@@ -45,9 +45,10 @@ def test_the_deprecated_finish_reason_is_said_in_todays_word() -> None:
 
 
 def test_groqs_usage_and_an_error_in_the_stream_are_kept() -> None:
-    folded = openai_chat.fold(
+    folded = folded_by(
+        openai_chat,
         b'data: {"choices":[{"delta":{"content":"a"}}],"x_groq":{"usage":{"prompt_tokens":3}}}\n\n'
-        b'data: {"error":{"message":"overloaded"}}\n\n'
+        b'data: {"error":{"message":"overloaded"}}\n\n',
     )
     answered = openai_chat.answered(folded, set())
     assert (answered.usage.input, answered.error) == (3, "overloaded")

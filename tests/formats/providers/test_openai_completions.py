@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from slmhub.formats.providers import openai_completions
-from tests.formats.providers.examples import COMPLETIONS_ANSWERED, COMPLETIONS_ASKED
+from tests.formats.providers.examples import COMPLETIONS_ANSWERED, COMPLETIONS_ASKED, folded_by
 
 
 def test_it_reads_a_prompt_and_its_continuation() -> None:
@@ -23,10 +23,11 @@ def test_a_prompt_may_be_several_or_numbers(prompt: Any, texts: list[str]) -> No
 
 
 def test_it_folds_a_stream() -> None:
-    folded = openai_completions.fold(
+    folded = folded_by(
+        openai_completions,
         b'data: {"choices":[{"text":"H","index":0}]}\n\n'
         b'data: {"choices":[{"text":"i","index":0,"finish_reason":"stop"}],"usage":{"prompt_tokens":3}}\n\n'
-        b"data: [DONE]\n\n"
+        b"data: [DONE]\n\n",
     )
     answered = openai_completions.answered(folded, set())
     assert answered.output == {"role": "assistant", "content": "Hi"}

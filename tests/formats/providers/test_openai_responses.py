@@ -8,7 +8,7 @@ import pytest
 from slmhub.formats import MalformedError
 from slmhub.formats.parts import reasoning_part, text_part
 from slmhub.formats.providers import openai_responses
-from tests.formats.providers.examples import RESPONSES_ANSWERED, RESPONSES_ASKED, SCHEMA, Json
+from tests.formats.providers.examples import RESPONSES_ANSWERED, RESPONSES_ASKED, SCHEMA, Json, folded_by
 
 
 def sse(*events: Json) -> bytes:
@@ -87,13 +87,14 @@ def test_a_whole_stream_folds_into_its_last_response() -> None:
         {"type": "response.created", "response": {"id": "resp_1", "output": []}},
         {"type": "response.completed", "response": RESPONSES_ANSWERED},
     )
-    assert openai_responses.fold(stream) == RESPONSES_ANSWERED
+    assert folded_by(openai_responses, stream) == RESPONSES_ANSWERED
 
 
 def test_a_stream_that_breaks_off_keeps_what_had_come() -> None:
     call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": ""}
     word = {"type": "message", "role": "assistant", "content": []}
-    folded = openai_responses.fold(
+    folded = folded_by(
+        openai_responses,
         sse(
             {"type": "response.created", "response": {"id": "resp_1", "model": "m", "output": []}},
             {"type": "response.output_item.added", "output_index": 0, "item": word},
@@ -102,7 +103,7 @@ def test_a_stream_that_breaks_off_keeps_what_had_come() -> None:
             {"type": "response.output_item.added", "output_index": 1, "item": call},
             {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": '{"a"'},
             {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": ":1}"},
-        )
+        ),
     )
     output = openai_responses.answered(folded, set()).output
     assert output is not None

@@ -15,8 +15,7 @@ PROTOBUF = "application/x-protobuf"
 
 
 def span_id() -> bytes:
-    # With a letter: of digits only it may pass for a card number, and gets a surrogate.
-    return b"\xaa" + os.urandom(7)
+    return os.urandom(8)
 
 
 def traces(

@@ -28,6 +28,7 @@ from tests.traces.intake.sender import Sender
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 JSON = "application/json"
 MIB = 1024**2
+CARD_LIKE = "2232220027093541"
 
 
 def partial(response: Any) -> Any:
@@ -55,6 +56,13 @@ def test_protobuf_is_taken_and_stored(sender: Sender) -> None:
     assert (span.span_id, span.trace_id) == (one.hex(), (one * 2).hex())
     assert (span.source, span.agent, span.model) == (Source.OTLP, sender.world.agent, "gpt")
     assert span.input_preview == "Where is A-1?"
+
+
+def test_a_span_id_that_reads_as_a_card_number_stays_as_it_is(sender: Sender) -> None:
+    # The digits pass Luhn's check. They were drawn by chance, as one span id of some hundred thousand is.
+    assert sender.post(traces([bytes.fromhex(CARD_LIKE)])).status_code == 200
+    (span,) = sender.stored()
+    assert (span.span_id, span.trace_id) == (CARD_LIKE, CARD_LIKE * 2)
 
 
 def test_json_is_taken_and_answered_in_json(sender: Sender) -> None:

@@ -7,17 +7,19 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from psycopg.errors import ProgramLimitExceeded
 
 from apps.traces.intake import drain as drains
 from apps.traces.intake import spool
-from apps.traces.intake.drain import LOCK, drain
+from apps.traces.intake.drain import LOCK, drain, put_refused_back
 from apps.traces.intake.spool import (
     Header,
     Note,
@@ -310,6 +312,37 @@ def test_a_call_that_cannot_be_stored_is_set_aside_and_holds_up_nobody(
     (aside,) = tmp_path.glob("*.refused")
     assert [id_of(found) for found, _ in notes_after(aside, 0)] == ["poison"]
     assert backlog(tmp_path).refused == 1
+
+
+def test_what_was_set_aside_is_stored_once_the_cause_is_mended(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**options: Any) -> None:
+        raise ValueError("no row can hold it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drains, "ingest", broken)
+        for name in ("a", "b"):
+            write(world, tmp_path, name)
+            drain(tmp_path)
+        assert put_refused_back(tmp_path) == 2
+        drain(tmp_path)
+    assert (names(), backlog(tmp_path).refused) == ([], 2)
+
+    assert put_refused_back(tmp_path) == 2
+    assert put_refused_back(tmp_path) == 0
+    assert backlog(tmp_path).refused == 0
+    drain(tmp_path)
+    drain(tmp_path)
+    assert sorted(names()) == ["a", "b"]
+    assert not list(tmp_path.glob("refused.*"))
+
+
+def test_the_command_puts_back_and_ends(tmp_path: Path, settings: Any) -> None:
+    settings.SPOOL_DIR = tmp_path
+    out = StringIO()
+    call_command("ingest_spool", "--retry-refused", stdout=out)
+    assert "0 bodies" in out.getvalue()
 
 
 def test_a_row_that_is_too_large_for_the_database_holds_up_nobody(

@@ -1,48 +1,15 @@
-"""What providers' JSON holds, read with tolerance: a value of a wrong type is as good as absent."""
+"""What the bodies of several providers have in common."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
-import orjson
-
-from slmhub.formats.fields import number_of, text_of
+from slmhub.formats.fields import Json, as_text, number_of, object_in, objects_in, text_of
 from slmhub.formats.records import Issue, MalformedError, Usage
-
-Json = dict[str, Any]
 
 _MAX_ERROR = 2000
 _MAX_SCHEMA_DEPTH = 60
-_DEEPEST = 100
-
-
-def object_in(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def objects_in(value: Any) -> list[Json]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def first_in(value: Any) -> Json:
-    """The first object of a list, {} when there is none."""
-    found = objects_in(value)
-    return found[0] if found else {}
-
-
-def string_in(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def either(body: Json, *keys: str) -> Any:
-    """The value under the first key that is there: camelCase on the wire, snake_case in Python clients."""
-    return next((body[key] for key in keys if key in body), None)
-
-
-def without(body: Json, keys: frozenset[str]) -> Json:
-    """What is left of `body`, without the keys that were understood and without empty values."""
-    return {key: value for key, value in body.items() if key not in keys and value not in (None, "", [], {})}
 
 
 def list_in(body: Json, key: str) -> list[Any]:
@@ -53,38 +20,6 @@ def list_in(body: Json, key: str) -> list[Any]:
     if not isinstance(value, list):
         raise MalformedError(f"request.{key} must be a list")
     return value
-
-
-def decoded(text: str) -> Any:
-    """The JSON that a text inside of JSON holds; None when it is none, or nested deeper than any row may be.
-
-    No NUL comes out of it: no database stores one.
-    """
-    try:
-        value = orjson.loads(text.replace("\\u0000", "\\ufffd"))
-    except orjson.JSONDecodeError:
-        return None
-    return None if _is_deep(text, value) else value
-
-
-def _is_deep(text: str, value: Any) -> bool:
-    if text.count("[") + text.count("{") <= _DEEPEST:
-        return False
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            item
-            for held in level
-            for item in (held.values() if isinstance(held, dict) else held)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
 def error_in(body: Any) -> str | None:
