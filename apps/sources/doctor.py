@@ -175,7 +175,7 @@ def _delivered(emitter: Emitter) -> Iterator[Complaint]:
         says = "deliveries could not be read; their reasons stand in the answers and the rejects files"
         yield _complaint(emitter, Finding.REJECTED, says, emitter.rejected, True)
     sent = emitter.accepted + emitter.duplicate
-    # A file that is uploaded twice is no fault of an emitter, nor is an event that repeats what its span says.
+    # A file that is uploaded twice is no fault of an emitter; an event may repeat what its span says.
     streamed = emitter.source not in (Source.UPLOAD, Source.COMMAND) and emitter.format != EVENTS
     if streamed and sent and emitter.duplicate / sent > MOST_DUPLICATES:
         yield _complaint(

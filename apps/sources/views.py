@@ -28,8 +28,13 @@ BEHIND_S = 5.0
 def list_(request: MemberRequest) -> HttpResponse:
     found = diagnoses(request.agent)
     to_mend = sorted((one for one in found if one.complaints), key=lambda one: not one.is_grave)
-    context = {"tab": "sources", "diagnoses": found, "to_mend": to_mend}
-    context |= {"newest": NEWEST, "behind": _behind(request)}
+    context = {
+        "tab": "sources",
+        "diagnoses": found,
+        "to_mend": to_mend,
+        "newest": NEWEST,
+        "behind": _behind(request),
+    }
     return render(request, "sources/list.html", context)
 
 

@@ -18,6 +18,8 @@ from slmhub.formats.fields import EMPTY
 from slmhub.formats.records import Issue, Message, Record, Reject, SpanKind, Usage
 
 MOST_HELD = 20_000
+# Of one span; the earliest stay.
+MOST_EVENTS = 1_000
 
 _FILLED = (
     "name", "parent_id", "session", "user", "agent", "environment", "started_at", "ended_at", "latency_ms",
@@ -232,7 +234,9 @@ def _attributes(held: Record, part: Record, wins: bool) -> dict[str, Any]:
 def _events(held: Any, given: Any) -> list[Any]:
     if not isinstance(held, list) or not isinstance(given, list):
         return []
-    return sorted([*held, *(event for event in given if event not in held)], key=_event_time)
+    fresh = [event for event in given if event not in held]
+    # Whoever sends parts without end must not make each of them dearer than the one before.
+    return sorted([*held, *fresh], key=_event_time)[:MOST_EVENTS]
 
 
 def _event_time(event: Any) -> tuple[int, str]:

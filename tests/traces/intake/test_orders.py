@@ -1,4 +1,4 @@
-"""The parts of a span in any order over several requests make the same row; sent again they change nothing."""
+"""The parts of a span in any order of requests make the same row; sent again they change nothing."""
 
 from __future__ import annotations
 
