@@ -47,6 +47,7 @@ RAW: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/logs"): Scope.INGEST,
     ("POST", "/api/public/otel/v1/traces"): Scope.INGEST,
     ("POST", "/api/public/ingestion"): Scope.INGEST,
+    ("POST", "/api/public/scores"): Scope.INGEST,
     ("GET", "/api/public/projects"): Scope.INGEST,
     ("GET", "/api/public/health"): None,
     **{

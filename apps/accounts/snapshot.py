@@ -1,7 +1,7 @@
 """Keys and agents in memory, for the raw ASGI applications: a request makes no database query.
 
 What is kept is read anew every `REFRESH_S`, so a revoked key is refused after at most `STALENESS_S`. A key
-that is not known is looked for once more in what is read then: SDKs take 401 as final and drop what they hold.
+that is not known is looked for once more in what is read then: SDKs take 401 as final and drop spans.
 """
 
 from __future__ import annotations

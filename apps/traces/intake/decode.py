@@ -11,6 +11,7 @@ from apps.traces.intake.compression import BrokenEncodingError, TooMuchError, Un
 from apps.traces.intake.spool import Note, Way
 from slmhub.formats import MalformedError, Record, Reject, parse_rows
 from slmhub.formats.otlp import read, wire
+from slmhub.formats.platforms.langfuse_ingestion import batch_of_scores
 from slmhub.formats.platforms.langsmith_multipart import batch_of
 
 LARGEST_BODY = 64 * 1024**2
@@ -105,6 +106,8 @@ def _row_of(note: Note) -> tuple[Any, str]:
     match header.way:
         case Way.LANGFUSE:
             return document, "langfuse_ingestion"
+        case Way.LANGFUSE_SCORES:
+            return batch_of_scores(document), "langfuse_ingestion"
         case Way.LANGSMITH_BATCH:
             return document, "langsmith_runs"
         case Way.LANGSMITH_CREATE:

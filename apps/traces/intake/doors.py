@@ -130,6 +130,15 @@ def _check_langfuse(body: Body) -> Verdict:
     return Verdict(json_reply(207, {"successes": successes, "errors": errors}), bool(successes))
 
 
+def _check_scores(body: Body) -> Verdict:
+    """A score, or a list of them, as newer SDKs post them."""
+    batch = langfuse_ingestion.batch_of_scores(_decoded(body))
+    successes, errors = langfuse_ingestion.answers(batch)
+    if not successes:
+        raise MalformedError(errors[0]["message"] if errors else "there is no score")
+    return Verdict(json_reply(200, {"id": successes[0]["id"]}))
+
+
 def _check_batch(body: Body) -> Verdict:
     document = _object(body)
     lists = [document.get(name) or [] for name in ("post", "patch")]
@@ -175,11 +184,15 @@ def _taken(message: str) -> Reply:
     return json_reply(202, {"message": message})
 
 
-def _object(body: Body) -> dict[str, Any]:
+def _decoded(body: Body) -> Any:
     try:
-        document = orjson.loads(body.plain)
+        return orjson.loads(body.plain)
     except orjson.JSONDecodeError as error:
         raise MalformedError(f"the body is not JSON: {error.msg} at character {error.pos}") from error
+
+
+def _object(body: Body) -> dict[str, Any]:
+    document = _decoded(body)
     if not isinstance(document, dict):
         raise MalformedError("the body must be a JSON object")
     return document
@@ -212,6 +225,9 @@ _EXACT: dict[str, tuple[Door, ...]] = {
     "/api/public/otel/v1/traces": (_otlp(Way.OTLP_TRACES, Source.LANGFUSE),),
     "/api/public/ingestion": (
         Door("POST", Way.LANGFUSE, Source.LANGFUSE, refused_langfuse, _check_langfuse),
+    ),
+    "/api/public/scores": (
+        Door("POST", Way.LANGFUSE_SCORES, Source.LANGFUSE, refused_langfuse, _check_scores),
     ),
 }
 for _prefix in _LANGSMITH:

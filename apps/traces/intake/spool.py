@@ -54,6 +54,7 @@ class Way(StrEnum):
     OTLP_TRACES = "otlp_traces"
     OTLP_LOGS = "otlp_logs"
     LANGFUSE = "langfuse"
+    LANGFUSE_SCORES = "langfuse_scores"
     LANGSMITH_BATCH = "langsmith_batch"
     LANGSMITH_MULTIPART = "langsmith_multipart"
     LANGSMITH_CREATE = "langsmith_create"

@@ -62,6 +62,23 @@ class TestLangfuse:
         (span,) = sender.stored()
         assert (span.span_id, span.trace_id, span.source) == ("g1", "t1", Source.LANGFUSE)
 
+    def test_scores_join_the_observation_that_they_judge(self, sender: Sender) -> None:
+        basic = sender.basic("public", sender.secret)
+        batch = orjson.dumps({"batch": [generation("g1")]})
+        sender.post(batch, path="/api/public/ingestion", content_type=JSON, **basic)
+        score = {"id": "s1", "traceId": "t1", "observationId": "g1", "name": "helpful", "value": 1}
+        response = sender.post(orjson.dumps([score]), path="/api/public/scores", content_type=JSON, **basic)
+        assert (response.status_code, response.json()) == (200, {"id": "s1"})
+        (span,) = sender.stored()
+        assert span.attributes["scores"]["helpful"]["value"] == 1
+
+    @pytest.mark.parametrize("body", [b"5", b"[]", b"{", b'[{"name": "helpful", "value": 1}]'])
+    def test_what_is_no_score_is_400(self, sender: Sender, body: bytes) -> None:
+        basic = sender.basic("public", sender.secret)
+        response = sender.post(body, path="/api/public/scores", content_type=JSON, **basic)
+        assert response.status_code == 400
+        assert not sender.stored()
+
     def test_its_otlp_address_takes_exports(self, sender: Sender) -> None:
         response = sender.post(traces([span_id()]), path="/api/public/otel/v1/traces")
         assert response.status_code == 200
