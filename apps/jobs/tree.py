@@ -26,7 +26,8 @@ def migrate_all() -> None:
 
 
 def web(host: str, port: int) -> Child:
-    listen = ["--host", host, "--port", str(port), "--ws", "websockets-sansio"]
+    # h11 bounds what a request may send as headers; uvicorn's other parser does not.
+    listen = ["--host", host, "--port", str(port), "--http", "h11", "--ws", "websockets-sansio"]
     options = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3"]
     # Static files reach ASGI through synchronous iterators; each is small and sent once.
     quiet = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}

@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from slmhub.formats.otlp import wire_json
+from slmhub.formats.otlp.wire_json import LINKS, TRACE_STATE, with_scope
 from slmhub.formats.records import MalformedError, Reject
 
 TRACE_BYTES, SPAN_BYTES = 16, 8
@@ -87,9 +88,10 @@ def spans_of_protobuf(body: bytes) -> list[SpanData | Reject]:
         resource = _attributes(group.resource.attributes)
         for scoped in group.scope_spans:
             scope = scope_of(scoped.scope.name, scoped.scope.version)
+            place = with_scope(resource, scoped.scope.attributes and _attributes(scoped.scope.attributes))
             for span in scoped.spans:
                 flaw = _flaw(span.trace_id, span.span_id)
-                found.append(_rejected(flaw, span.name) if flaw else _span(span, scope, resource))
+                found.append(_rejected(flaw, span.name) if flaw else _span(span, scope, place))
     return found
 
 
@@ -247,7 +249,7 @@ def _span(span: Any, scope: str, resource: dict[str, Any]) -> SpanData:
         kind=span.kind,
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
-        attributes=_attributes(span.attributes),
+        attributes={**_attributes(span.attributes), **_ties(span)},
         dropped=span.dropped_attributes_count,
         events=[_event(event) for event in span.events],
         status_code=span.status.code,
@@ -255,6 +257,17 @@ def _span(span: Any, scope: str, resource: dict[str, Any]) -> SpanData:
         scope=scope,
         resource=resource,
     )  # fmt: skip
+
+
+def _ties(span: Any) -> dict[str, Any]:
+    """What ties a span to others besides its parent; no convention reads it, so it stays a raw attribute."""
+    if not span.links and not span.trace_state:
+        return {}
+    links = [
+        {"trace_id": link.trace_id.hex(), "span_id": link.span_id.hex(), **_attributes(link.attributes)}
+        for link in span.links
+    ]
+    return {LINKS: links, TRACE_STATE: span.trace_state}
 
 
 def _event(event: Any) -> EventData:
@@ -352,7 +365,7 @@ def _span_of_json(span: dict[str, Any], scope: str, resource: dict[str, Any]) ->
         kind=wire_json.integer_of(span, "kind"),
         start_ns=wire_json.integer_of(span, "startTimeUnixNano", "start_time_unix_nano"),
         end_ns=wire_json.integer_of(span, "endTimeUnixNano", "end_time_unix_nano"),
-        attributes=wire_json.attributes_of(span.get("attributes")),
+        attributes={**wire_json.attributes_of(span.get("attributes")), **wire_json.ties_of(span)},
         dropped=wire_json.integer_of(span, "droppedAttributesCount", "dropped_attributes_count"),
         events=[_event_of_json(event) for event in wire_json.objects_of(span, "events")],
         status_code=wire_json.integer_of(status, "code"),

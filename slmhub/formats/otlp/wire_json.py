@@ -16,6 +16,7 @@ import orjson
 from slmhub.formats.fields import object_in, string_in
 
 _DEEPEST = 64
+LINKS, TRACE_STATE = "otel.links", "otel.trace_state"
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -53,8 +54,27 @@ def items_of(groups: list[Any], keys: Keys) -> Iterator[tuple[dict[str, Any], st
         for scoped in _listed(group, keys.scopes):
             scope = object_in(object_in(scoped).get("scope"))
             label = f"{string_in(scope.get('name'))} {string_in(scope.get('version'))}".strip()
+            place = with_scope(resource, attributes_of(scope.get("attributes")))
             for item in _listed(scoped, keys.items):
-                yield resource, label, item
+                yield place, label, item
+
+
+def with_scope(resource: dict[str, Any], scope: dict[str, Any]) -> dict[str, Any]:
+    """The resource's attributes with those of an instrumentation scope beside them."""
+    return {**resource, **{f"scope.{key}": value for key, value in scope.items()}} if scope else resource
+
+
+def ties_of(span: dict[str, Any]) -> dict[str, Any]:
+    """What ties a span to others besides its parent; no convention reads it, so it stays a raw attribute."""
+    links, state = objects_of(span, "links"), text_of(span, "traceState", "trace_state")
+    if not links and not state:
+        return {}
+    return {LINKS: [_link_of(link) for link in links], TRACE_STATE: state}
+
+
+def _link_of(link: dict[str, Any]) -> dict[str, Any]:
+    trace_id, span_id = ids_of(link)
+    return {"trace_id": trace_id.hex(), "span_id": span_id.hex(), **attributes_of(link.get("attributes"))}
 
 
 def ids_of(item: Any) -> tuple[bytes, bytes]:

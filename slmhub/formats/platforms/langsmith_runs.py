@@ -41,7 +41,15 @@ _KINDS = {
 _SESSION_KEYS = ("session_id", "thread_id", "conversation_id")
 _USER_KEYS = ("user_id", "user", "ls_user_id")
 _AGENT_KEYS = ("agent_name", "lc_agent_name", "ls_agent_name", "agent")
-_KEPT = ("dotted_order", "reference_example_id", "feedback_stats", "attachments", "run_type", "manifest_id")
+_KEPT = (
+    "dotted_order",
+    "reference_example_id",
+    "feedback_stats",
+    "attachments",
+    "run_type",
+    "manifest_id",
+    "serialized",
+)
 _TOLD = frozenset({"usage_metadata", "ls_provider", "ls_model_name", "ls_invocation_params"})
 
 
@@ -267,6 +275,7 @@ def _attributes_of(
     events = [event for event in _listed(run.get("events")) if object_in(event).get("name") != "new_token"]
     attributes = {
         **{key: run.get(key) for key in _KEPT},
+        "runtime": object_in(object_in(run.get("extra")).get("runtime")),
         **answered.attributes,
         "project": text_of(run.get("session_name")),
         "metadata": {key: value for key, value in metadata.items() if key not in _TOLD},

@@ -7,8 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
+from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from slmhub.formats.otlp import json_exports as otlp_json
 from slmhub.formats.otlp import wire
@@ -268,3 +270,34 @@ def _fits(document: Any) -> bool:
     except orjson.JSONEncodeError:
         return False
     return True
+
+
+def test_it_keeps_what_ties_a_span_to_others_and_what_its_scope_says() -> None:
+    link = {"traceId": "12" * 16, "spanId": "34" * 8, "attributes": [attribute("why", "retry")]}
+    tied = {"traceId": TRACE, "spanId": SPAN, "name": "x", "links": [link], "traceState": "vendor=1"}
+    scope = {"name": "lib", "attributes": [attribute("lib.flavour", "sweet")]}
+    document = {"resourceSpans": [{"scopeSpans": [{"scope": scope, "spans": [tied]}]}]}
+    request = json_format.ParseDict(with_base64_ids(document), ExportTraceServiceRequest())
+    for spans in (wire.spans_of_json(document), wire.spans_of_protobuf(request.SerializeToString())):
+        (record,) = records_of_spans([one for one in spans if isinstance(one, wire.SpanData)])
+        assert record.attributes["otel.trace_state"] == "vendor=1"
+        assert record.attributes["otel.links"] == [
+            {"trace_id": "12" * 16, "span_id": "34" * 8, "why": "retry"}
+        ]
+        assert record.attributes["resource"]["scope.lib.flavour"] == "sweet"
+
+
+def attribute(key: str, value: str) -> dict[str, Any]:
+    return {"key": key, "value": {"stringValue": value}}
+
+
+def with_base64_ids(value: Any) -> Any:
+    """The document as protobuf's own JSON reader wants it."""
+    if isinstance(value, list):
+        return [with_base64_ids(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: base64.b64encode(bytes.fromhex(item)).decode() if key.endswith("Id") else with_base64_ids(item)
+        for key, item in value.items()
+    }
