@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from apps.jobs import keeper
@@ -146,7 +147,8 @@ def test_a_duty_runs_as_often_as_it_is_due(db: None, monkeypatch: pytest.MonkeyP
 
 
 def test_the_duties_are_the_watchdogs_and_what_the_settings_name() -> None:
-    names = [getattr(duty, "__qualname__", "") for duty, _ in keeper.duties()]
+    duties = [duty for duty, _ in keeper.duties()]
+    names = [f"{duty.__module__}.{getattr(duty, '__qualname__', '')}" for duty in duties]
 
-    assert names.count("Watchdog.look") == len(Queue)
-    assert {"sweep", "drain"} <= set(names)
+    assert names.count("apps.jobs.keeper.Watchdog.look") == len(Queue)
+    assert {name for name, _ in settings.KEEPER} <= set(names)
