@@ -26,7 +26,7 @@ from benchmarks.agent_spans import bodies
 from benchmarks.phoenix_peer import phoenix
 from benchmarks.results import MissingDataError, Results
 
-SESSIONS = 300
+SESSIONS = 400
 CLIENTS = 4
 POLL_S = 0.05
 GIVE_UP_S = 300

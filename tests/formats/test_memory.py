@@ -58,7 +58,6 @@ def write_packed_lines(path: Path) -> None:
             file.write(row + b"\n")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("write", [write_list, write_document, write_packed_lines])
 def test_it_reads_300_megabytes_in_constant_memory(write: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "calls"

@@ -208,7 +208,6 @@ def test_it_refuses_a_bad_line_with_its_number(bad: str, reason: str) -> None:
     assert reason in outcome.messages[0]["error"]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not TAU.exists(), reason="the tau corpus of ../shared/data is not here")
 def test_it_finds_tool_shaped_tasks_in_real_traces() -> None:
     lines = []

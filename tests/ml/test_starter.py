@@ -110,7 +110,6 @@ def test_it_repeats_most_strings_that_it_has_never_seen() -> None:
     assert sum(repeated) / len(repeated) > 0.8
 
 
-@pytest.mark.slow
 def test_it_trains_and_writes_a_model_that_loads(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "slmhub.ml.starter", "--out", str(tmp_path), "--minutes", "0.05"]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0

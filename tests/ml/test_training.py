@@ -83,7 +83,6 @@ def refused(spec: Spec, folder: Path, capsys: pytest.CaptureFixture[str]) -> dic
     return dict(json.loads(line))
 
 
-@pytest.mark.slow
 def test_it_ends_with_the_same_weights_after_a_kill_and_after_a_clean_stop(
     spec: Spec, tmp_path: Path
 ) -> None:
@@ -119,7 +118,6 @@ def tear_newest(checkpoints: Path) -> None:
     optimizer.write_bytes(optimizer.read_bytes()[:100])
 
 
-@pytest.mark.slow
 def test_it_writes_what_the_contract_says(spec: Spec, tmp_path: Path) -> None:
     spec["recipe"] |= {"steps": 20}
     assert main([str(write(spec, tmp_path))]) == 0
@@ -144,7 +142,6 @@ def test_it_writes_what_the_contract_says(spec: Spec, tmp_path: Path) -> None:
     assert (run / "manifest.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.slow
 def test_it_refuses_a_folder_of_another_spec(
     spec: Spec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -205,7 +205,6 @@ def test_it_touches_hardly_any_hard_negative() -> None:
 
 
 @needs_data
-@pytest.mark.slow
 def test_it_finds_whatever_presidio_s_checked_recognisers_find() -> None:
     program = """
 import json, sys

@@ -111,6 +111,7 @@ class TestRealRun:
         def cancel() -> None:
             checkpoints = folder_of(run) / "checkpoints"
             wait_until(lambda: any(checkpoints.glob("*/COMPLETE.json")))
+            wait_until(lambda: ProgressPoint.objects.filter(run=run).exists())
             jobs.cancel(job=Job.objects.get(), actor=world.engineer)
 
         canceller = meanwhile(cancel)
