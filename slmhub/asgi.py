@@ -17,8 +17,7 @@ from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from apps.accounts import snapshot  # noqa: E402
-from apps.accounts.snapshot import Directory, Kept  # noqa: E402
+from apps.accounts.snapshot import Keys  # noqa: E402
 from apps.events.routing import websocket_urlpatterns  # noqa: E402
 from apps.gateway.asgi import Gateway  # noqa: E402
 from apps.traces.files.body_limit import LimitBody  # noqa: E402
@@ -27,7 +26,7 @@ from apps.traces.intake.asgi import Intake  # noqa: E402
 from apps.traces.intake.gate import CallsGate  # noqa: E402
 from apps.traces.intake.spool import SpoolWriter  # noqa: E402
 
-keys = Kept(snapshot.read, Directory())
+keys = Keys()
 spool = SpoolWriter(Path(settings.SPOOL_DIR))
 intake = Intake(keys, spool)
 gateway = Gateway(keys, spool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 
 from apps.accounts.access import Scope
 from apps.accounts.models import ApiKey
+from apps.accounts.snapshot import NOTE_USE_EVERY_S
 
 
 def key_digest(secret: str) -> str:
@@ -34,11 +36,18 @@ class ApiKeyAuthentication(BaseAuthentication):
         )
         if key is None:
             raise AuthenticationFailed("This API key is unknown or was revoked. Make a new one in Settings.")
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
+        _note_use(key)
         return None, key
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _note_use(key: ApiKey) -> None:
+    """Seldom: a write with every reading would make readers wait for each other."""
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > timedelta(seconds=NOTE_USE_EVERY_S):
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
 class ApiKeySchema(OpenApiAuthenticationExtension):

@@ -12,10 +12,12 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
 from apps.accounts.access import Scope
 from apps.accounts.models import Agent, ApiKey
@@ -24,6 +26,8 @@ REFRESH_S = 0.5
 STALENESS_S = 1.0
 # Unknown keys, however many, ask the database no more often than this.
 RENEW_EVERY_S = 0.1
+# "Last used" of a key may lag by so much: a write with every request would slow all of them.
+NOTE_USE_EVERY_S = 15.0
 
 Value = TypeVar("Value")
 
@@ -70,15 +74,6 @@ class Directory:
             return self.agents.get((key.workspace_id, slug))
         own = list(self.agents_of(key).values())
         return own[0] if len(own) == 1 else None
-
-
-async def found_key(keys: Kept[Directory], secrets: Sequence[str]) -> KeyEntry | None:
-    """The first of the secrets that is a key in force, also when it was made a moment ago."""
-    entry = keys.current.first_key(secrets)
-    if entry is None and secrets:
-        await keys.renew()
-        entry = keys.current.first_key(secrets)
-    return entry
 
 
 def read() -> Directory:
@@ -149,3 +144,53 @@ class Kept(Generic[Value]):
             self.is_read = True
         except Exception:
             log.exception("%s failed; what was read last stays in force", self._read.__module__)
+
+
+class Keys(Kept[Directory]):
+    """The keys in force; notes beside the requests when each was used."""
+
+    def __init__(self) -> None:
+        super().__init__(read, Directory())
+        self._uses: dict[int, datetime] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    async def found(self, secrets: Sequence[str]) -> KeyEntry | None:
+        """The first of the secrets that is a key in force, also when it was made a moment ago."""
+        entry = self.current.first_key(secrets)
+        if entry is None and secrets:
+            await self.renew()
+            entry = self.current.first_key(secrets)
+        if entry is not None:
+            self._uses[entry.id] = timezone.now()
+        return entry
+
+    async def start(self) -> None:
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._keep_noting())
+        await super().start()
+
+    async def stop(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+            await self.note_uses()
+        await super().stop()
+
+    async def _keep_noting(self) -> None:
+        while True:
+            await asyncio.sleep(NOTE_USE_EVERY_S)
+            await self.note_uses()
+
+    async def note_uses(self) -> None:
+        uses, self._uses = self._uses, {}
+        if uses:
+            try:
+                await sync_to_async(_note_uses)(uses)
+            except DatabaseError:
+                log.warning("the last use of %s keys could not be noted", len(uses))
+
+
+def _note_uses(uses: dict[int, datetime]) -> None:
+    close_old_connections()
+    keys = [ApiKey(pk=key, last_used_at=moment) for key, moment in uses.items()]
+    ApiKey.objects.bulk_update(keys, ["last_used_at"], batch_size=200)

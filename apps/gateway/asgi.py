@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from apps.accounts.access import Scope as KeyScope
-from apps.accounts.snapshot import Directory, Kept, KeyEntry, found_key
+from apps.accounts.snapshot import Directory, Kept, KeyEntry, Keys
 from apps.core.raw_asgi import Receive, Scope, Send, header, send_bytes, send_json, send_start
 from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
@@ -77,7 +77,7 @@ def _session_of(body: dict[str, Any]) -> str:
 
 
 class Gateway:
-    def __init__(self, keys: Kept[Directory], spool: SpoolWriter) -> None:
+    def __init__(self, keys: Keys, spool: SpoolWriter) -> None:
         self.keys = keys
         self.holder = Kept(read, Snapshot())
         self.spool = spool
@@ -185,9 +185,9 @@ async def _pass_on(upstream: aiohttp.ClientResponse, send: Send) -> tuple[bytes,
     return bytes(seen), ""
 
 
-async def _authenticate(scope: Scope, keys: Kept[Directory]) -> KeyEntry:
+async def _authenticate(scope: Scope, keys: Keys) -> KeyEntry:
     scheme, _, secret = header(scope, b"authorization").partition(" ")
-    entry = await found_key(keys, [secret]) if scheme.lower() == "bearer" and secret.strip() else None
+    entry = await keys.found([secret]) if scheme.lower() == "bearer" and secret.strip() else None
     if entry is None:
         raise Refusal(401, "This API key is unknown or was revoked. Make one in Settings.", "invalid_api_key")
     if not entry.allows(KeyScope.INFER):

@@ -19,6 +19,7 @@ class ComplaintSerializer(serializers.Serializer[Any]):
     finding = serializers.CharField()
     says = serializers.CharField()
     spans = serializers.IntegerField()
+    of = serializers.IntegerField(help_text="the spans or calls that were judged for it")
     grave = serializers.BooleanField()
     setting = serializers.CharField(allow_null=True, help_text="the one setting that mends it")
     where = serializers.CharField(allow_null=True)
@@ -76,6 +77,7 @@ def _complaint(complaint: Complaint) -> dict[str, Any]:
         "finding": complaint.finding.value,
         "says": complaint.says,
         "spans": complaint.spans,
+        "of": complaint.of,
         "grave": complaint.grave,
         "setting": remedy.setting if remedy else None,
         "where": remedy.where if remedy else None,

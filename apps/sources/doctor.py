@@ -62,13 +62,23 @@ class Share:
         return self.having / self.of if self.of else 0.0
 
 
-@dataclass(frozen=True)
-class Complaint:
-    """One thing to mend: what was found, on how many spans, and the setting."""
+class Found(NamedTuple):
+    """What is wrong, and on how many spans."""
 
     finding: Finding
     says: str
     spans: int
+    grave: bool = False
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One thing to mend: what was found, on how many of the spans or calls that were judged, the setting."""
+
+    finding: Finding
+    says: str
+    spans: int
+    of: int
     remedy: Remedy | None
     grave: bool
 
@@ -131,58 +141,59 @@ def shares_of(calls: Iterable[Look]) -> list[Share]:
 def _missing(emitter: Emitter, shares: list[Share], calls: list[Look]) -> Iterator[Complaint]:
     having = {share.name: share for share in shares}
     named = {
-        Finding.NO_MESSAGES: ("messages", "calls came without messages, so nothing can be learnt from them"),
-        Finding.NO_USAGE: ("usage", "calls came without token counts, so they have no cost"),
-        Finding.NO_SESSION: ("session", "calls belong to no session, so data cannot be split by session"),
-        Finding.NO_LATENCY: ("latency", "calls came without a duration"),
-        Finding.NO_USER: ("user", "calls name no user"),
+        Finding.NO_MESSAGES: ("messages", "No messages: nothing can be learnt from such calls"),
+        Finding.NO_USAGE: ("usage", "No token counts, hence no cost"),
+        Finding.NO_SESSION: ("session", "No session: data cannot be split by session"),
+        Finding.NO_LATENCY: ("latency", "No duration"),
+        Finding.NO_USER: ("user", "No user"),
     }
     off = sum(Issue.CONTENT_OFF in look.issues for look in calls)
     for finding, (name, says) in named.items():
         share = having[name]
         if share.of and share.value < ENOUGH[finding] and not (finding is Finding.NO_MESSAGES and off):
-            grave = finding is Finding.NO_MESSAGES
-            yield _complaint(emitter, finding, says, share.of - share.having, grave)
-    untold = [look for look in calls if look.action.startswith("tool:") and not look.tools_id]
+            found = Found(finding, says, share.of - share.having, finding is Finding.NO_MESSAGES)
+            yield _complaint(emitter, found, share.of)
+    untold = sum(look.action.startswith("tool:") and not look.tools_id for look in calls)
     if untold:
-        yield _complaint(emitter, Finding.NO_TOOLS, "calls used tools that they do not define", len(untold))
+        yield _complaint(emitter, Found(Finding.NO_TOOLS, "Tools used but not defined", untold), len(calls))
 
 
 def _odd(emitter: Emitter, looks: list[Look]) -> Iterator[Complaint]:
-    counted = Counter(issue for look in looks for issue in look.issues)
-    if off := counted[Issue.CONTENT_OFF]:
-        says = "spans were sent without their text: it is switched off at the source"
-        yield _complaint(emitter, Finding.CONTENT_OFF, says, off, True)
-    if dropped := [look.dropped_attributes for look in looks if look.dropped_attributes]:
-        says = f"spans lost {sum(dropped):,} attributes to the emitter's own limits"
-        yield _complaint(emitter, Finding.ATTRIBUTES_DROPPED, says, len(dropped), True)
-    if cut := counted[Issue.TRUNCATED]:
-        yield _complaint(emitter, Finding.TRUNCATED, "payloads end in the middle", cut, True)
-    if double := counted[Issue.WRAPS_MODEL_CALL]:
-        says = "model spans hold other model spans; only the inner ones are counted"
-        yield _complaint(emitter, Finding.DOUBLE_COUNT, says, double)
-    if skewed := sum(bool(_CLOCKS & set(look.issues)) for look in looks):
-        yield _complaint(emitter, Finding.CLOCK_SKEW, "spans carry a clock that cannot be right", skewed)
-    if broken := counted[Issue.ARGUMENTS_NOT_JSON]:
-        says = "calls hold tool arguments that are not JSON"
-        yield _complaint(emitter, Finding.ARGUMENTS_NOT_JSON, says, broken)
-    if parts := sum(look.partial for look in looks):
-        yield _complaint(emitter, Finding.INCOMPLETE, "spans have arrived only in part so far", parts)
+    seen = Counter(issue for look in looks for issue in look.issues)
+    lost = [look.dropped_attributes for look in looks if look.dropped_attributes]
+    skewed = sum(bool(_CLOCKS & set(look.issues)) for look in looks)
+    limits = f"Attributes lost to the emitter's own limits: {sum(lost):,}"
+    double = "Model spans around model spans; only the inner ones are counted"
+    off = "No text: it is switched off at the source"
+    for found in (
+        Found(Finding.CONTENT_OFF, off, seen[Issue.CONTENT_OFF], grave=True),
+        Found(Finding.ATTRIBUTES_DROPPED, limits, len(lost), grave=True),
+        Found(Finding.TRUNCATED, "Payloads that end in the middle", seen[Issue.TRUNCATED], grave=True),
+        Found(Finding.DOUBLE_COUNT, double, seen[Issue.WRAPS_MODEL_CALL]),
+        Found(Finding.CLOCK_SKEW, "A clock that cannot be right", skewed),
+        Found(Finding.ARGUMENTS_NOT_JSON, "Tool arguments that are no JSON", seen[Issue.ARGUMENTS_NOT_JSON]),
+        Found(Finding.INCOMPLETE, "Arrived only in part so far", sum(look.partial for look in looks)),
+    ):
+        if found.spans:
+            yield _complaint(emitter, found, len(looks))
 
 
 def _delivered(emitter: Emitter) -> Iterator[Complaint]:
-    if emitter.rejected:
-        says = "deliveries could not be read; their reasons stand in the answers and the rejects files"
-        yield _complaint(emitter, Finding.REJECTED, says, emitter.rejected, True)
     sent = emitter.accepted + emitter.duplicate
+    if emitter.rejected:
+        says = "Refused; the reasons stand in the answers and in the rejects files"
+        yield _complaint(
+            emitter, Found(Finding.REJECTED, says, emitter.rejected, grave=True), sent + emitter.rejected
+        )
     # A file that is uploaded twice is no fault of an emitter; an event may repeat what its span says.
     streamed = emitter.source not in (Source.UPLOAD, Source.COMMAND) and emitter.format != EVENTS
     if streamed and sent and emitter.duplicate / sent > MOST_DUPLICATES:
         yield _complaint(
-            emitter, Finding.DUPLICATES, "spans came more than once and were kept once", emitter.duplicate
+            emitter, Found(Finding.DUPLICATES, "Sent more than once, kept once", emitter.duplicate), sent
         )
 
 
-def _complaint(emitter: Emitter, finding: Finding, says: str, spans: int, grave: bool = False) -> Complaint:
+def _complaint(emitter: Emitter, found: Found, of: int) -> Complaint:
     convention = "gateway" if emitter.source == Source.GATEWAY else emitter.format
-    return Complaint(finding, says, spans, remedy_for(finding, convention), grave)
+    remedy = remedy_for(found.finding, convention)
+    return Complaint(found.finding, found.says, found.spans, of, remedy, found.grave)

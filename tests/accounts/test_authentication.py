@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
@@ -10,6 +14,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.access import Scope
 from apps.accounts.models import ApiKey
+from apps.accounts.snapshot import NOTE_USE_EVERY_S
 from apps.team.services import create_api_key, revoke_api_key
 from tests.world import World
 
@@ -36,6 +41,19 @@ def test_a_key_opens_its_workspace(world: World) -> None:
     assert answer(f"Bearer {secret}").data == {"workspace": "acme"}
     row.refresh_from_db()
     assert row.last_used_at is not None
+
+
+def test_its_last_use_is_noted_seldom(world: World, django_assert_num_queries: Any) -> None:
+    row, secret = key(world, Scope.READ)
+    answer(f"Bearer {secret}")
+    with django_assert_num_queries(1):
+        answer(f"Bearer {secret}")
+
+    long_ago = timezone.now() - timedelta(seconds=2 * NOTE_USE_EVERY_S)
+    ApiKey.objects.update(last_used_at=long_ago)
+    answer(f"Bearer {secret}")
+    row.refresh_from_db()
+    assert row.last_used_at > long_ago
 
 
 def test_the_secret_is_stored_nowhere(world: World) -> None:

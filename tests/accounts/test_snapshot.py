@@ -6,11 +6,17 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from apps.accounts import snapshot
-from apps.accounts.snapshot import RENEW_EVERY_S, STALENESS_S, Kept
+from apps.accounts.access import Scope
+from apps.accounts.models import ApiKey
+from apps.accounts.snapshot import RENEW_EVERY_S, STALENESS_S, Kept, Keys
+from apps.team.services import create_api_key
+from tests.world import World
 
 
 class Shelf:
@@ -102,3 +108,27 @@ async def test_a_reading_that_fails_leaves_what_is_known_and_the_next_one_mends_
     shelf.error = None
     await kept.renew()
     assert kept.current == 7
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_last_use_of_a_key_is_noted_beside_the_requests(world: World) -> None:
+    used, secret = await sync_to_async(key)(world)
+    idle, _ = await sync_to_async(key)(world)
+    keys = Keys()
+    await keys.start()
+    for _ in range(3):
+        assert await keys.found([secret]) is not None
+    assert await keys.found(["hub_unknown"]) is None
+    assert await last_use(used) is None
+    await keys.stop()
+    assert await last_use(used) is not None
+    assert await last_use(idle) is None
+
+
+def key(world: World) -> tuple[ApiKey, str]:
+    return create_api_key(workspace=world.workspace, name="k", scopes=[Scope.INGEST], actor=world.admin)
+
+
+async def last_use(row: ApiKey) -> datetime | None:
+    await row.arefresh_from_db()
+    return row.last_used_at

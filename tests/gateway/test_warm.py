@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.accounts import snapshot
 from apps.accounts.access import Scope
-from apps.accounts.snapshot import Directory, Kept
+from apps.accounts.snapshot import Keys
 from apps.core.encryption import new_key, seal
 from apps.gateway.asgi import Gateway
 from apps.gateway.snapshot import read
@@ -44,7 +44,7 @@ async def test_a_warm_request_makes_no_query(
         queries.append(sql)
         return execute(cursor, sql, params)
 
-    keys = Kept(snapshot.read, Directory())
+    keys = Keys()
     gateway = Gateway(keys, SpoolWriter(spool))
     headers = {"authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway), base_url="http://hub") as client:

@@ -25,9 +25,9 @@ KEY = re.compile(r"x-api-key=(hub_[\w-]{43})")
 
 # What a real SDK sent, what the doctor must say of it, and the setting that it must name.
 EMITTERS = [
-    ("default_attr_limit/openinference", "attributes to the emitter's own limits",
+    ("default_attr_limit/openinference", "lost to the emitter's own limits",
      "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=10000"),
-    ("otel_openai_v2_2.3b0_log_events", "without their text: it is switched off at the source",
+    ("otel_openai_v2_2.3b0_log_events", "No text: it is switched off at the source",
      "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="),
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -165,8 +166,10 @@ class TestCompletion:
 
         take(world, span("a", started_at=at(0)))
         other = create_agent(workspace=world.workspace, name="Other", actor=world.owner)
-        summary = ingest(agent=other, records=[part("a", model="m")], source=Source.OTLP)
-        assert counts(summary) == (0, 0, 1, 0)
+        rejects = StringIO()
+        summary = ingest(agent=other, records=[part("a", model="m")], source=Source.OTLP, rejects=rejects)
+        assert counts(summary) == (0, 0, 0, 1)
+        assert "for another agent" in rejects.getvalue()
         assert Span.objects.get().model == ""
 
     def test_a_completion_is_told(self, world: World) -> None:

@@ -7,13 +7,16 @@ A body is answered with success once it is on the disk, encrypted and synced (`s
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from django.conf import settings
 
-from apps.accounts.snapshot import Directory, Kept
+from apps.accounts.snapshot import Keys
 from apps.core.raw_asgi import Receive, Scope, Send, header, send_whole
 from apps.traces.intake import doors, sdk
 from apps.traces.intake.answers import (
@@ -25,8 +28,8 @@ from apps.traces.intake.answers import (
     refused_langsmith,
     refused_otlp,
 )
-from apps.traces.intake.auth import agent_of, key_of
-from apps.traces.intake.bodies import Budget, Claim, plain_of, read_body
+from apps.traces.intake.auth import agents_of, key_of, which_agent
+from apps.traces.intake.bodies import Budget, plain_of, read_body
 from apps.traces.intake.doors import Body, Door, Verdict
 from apps.traces.intake.spool import Header, SpoolFullError, SpoolWriter
 from slmhub.formats import MalformedError
@@ -36,11 +39,13 @@ CHECKED_AT_ONCE = 128 * 1024
 RETRY_SOON = ((b"retry-after", b"5"),)
 _LONGEST_EMITTER = 120
 
+Result = TypeVar("Result")
+
 log = logging.getLogger(__name__)
 
 
 class Intake:
-    def __init__(self, keys: Kept[Directory], spool: SpoolWriter) -> None:
+    def __init__(self, keys: Keys, spool: SpoolWriter) -> None:
         self.keys = keys
         self.spool = spool
         self.budget = Budget(settings.INTAKE_MEMORY)
@@ -103,30 +108,44 @@ class Intake:
         encoding = header(scope, b"content-encoding").strip().lower()
         with self.budget.claim() as claim:
             raw = await read_body(scope, receive, claim)
-            verdict = await self._checked(door, raw, encoding, content_type, claim)
-            agent = agent_of(scope, key, self.keys.current, verdict.projects)
+            at_once = len(raw) <= CHECKED_AT_ONCE and not encoding
+
+            def check() -> Verdict:
+                return door.check(Body(plain_of(raw, encoding, claim), content_type))
+
+            verdict = await self._off_the_loop(check, at_once)
+            agents = agents_of(scope, key, self.keys.current, verdict.projects)
+            note = Header(
+                way=door.way,
+                source=door.source,
+                agent=next(iter(agents.values())),
+                content_type=content_type,
+                encoding=encoding,
+                emitter=header(scope, b"user-agent")[:_LONGEST_EMITTER],
+                subject=subject,
+            )
+            if len(agents) > 1:
+                return await self._split(verdict, agents, note, at_once)
             if verdict.keep:
-                note = Header(
-                    way=door.way,
-                    source=door.source,
-                    agent=agent,
-                    content_type=content_type,
-                    encoding=encoding,
-                    emitter=header(scope, b"user-agent")[:_LONGEST_EMITTER],
-                    subject=subject,
-                )
                 await self.spool.write(note, raw)
         return verdict.reply
 
-    async def _checked(
-        self, door: Door, raw: bytes, encoding: str, content_type: str, claim: Claim
-    ) -> Verdict:
-        def check() -> Verdict:
-            return door.check(Body(plain_of(raw, encoding, claim), content_type))
+    async def _split(self, verdict: Verdict, agents: dict[str, int], note: Header, at_once: bool) -> Reply:
+        """Writes each agent's share of a body; when one cannot be written, the caller sends all again."""
+        if verdict.split is None:
+            raise which_agent(agents, "The body is about several agents")
+        split = await self._off_the_loop(functools.partial(verdict.split, agents), at_once)
+        notes = [
+            (msgspec.structs.replace(note, agent=agent, encoding=""), share)
+            for agent, share in split.shares.items()
+        ]
+        await asyncio.gather(*(self.spool.write(*one) for one in notes))
+        return split.reply
 
-        if len(raw) <= CHECKED_AT_ONCE and not encoding:
-            return check()
-        return await asyncio.get_running_loop().run_in_executor(self._checker, check)
+    async def _off_the_loop(self, work: Callable[[], Result], at_once: bool) -> Result:
+        if at_once:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._checker, work)
 
 
 def _wrong_method(allowed: Any) -> Refusal:

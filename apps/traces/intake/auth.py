@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from django.utils.text import slugify
 
 from apps.accounts.access import Scope as KeyScope
-from apps.accounts.snapshot import Directory, Kept, KeyEntry, found_key
+from apps.accounts.snapshot import Directory, KeyEntry, Keys
 from apps.core.raw_asgi import Scope, header
 from apps.traces.intake.answers import Refusal
 
@@ -18,11 +18,11 @@ WANTED = (
 )
 
 
-async def key_of(scope: Scope, keys: Kept[Directory]) -> KeyEntry:
+async def key_of(scope: Scope, keys: Keys) -> KeyEntry:
     given = list(credentials(scope))
     if not given:
         raise _unauthorised(WANTED)
-    entry = await found_key(keys, given)
+    entry = await keys.found(given)
     if entry is None:
         raise _unauthorised("This API key is unknown or was revoked. Make one in Settings.")
     if not entry.allows(KeyScope.INGEST):
@@ -54,22 +54,24 @@ def _basic(value: str) -> tuple[str, str]:
     return name, password
 
 
-def agent_of(scope: Scope, key: KeyEntry, directory: Directory, projects: Callable[[], Iterable[str]]) -> int:
-    """The key's own agent, the one that a header names, the only one, or the one that a project is called.
+def agents_of(
+    scope: Scope, key: KeyEntry, directory: Directory, projects: Callable[[], Iterable[str]]
+) -> dict[str, int]:
+    """The key's own agent, the one that a header names, the only one, or those that projects are called.
 
     `projects` reads the body's projects; it is asked only when nothing before it has decided.
     """
     agents = directory.agents_of(key)
     if slug := header(scope, b"x-slmhub-agent"):
-        return _named(slug, agents, key)
+        return {slug: _named(slug, agents, key)}
     if len(agents) == 1:
-        return next(iter(agents.values()))
+        return agents
     names = [header(scope, b"langsmith-project"), *_basic_name(scope)]
-    found = {agents[slug] for slug in map(slugify, names) if slug in agents}
-    found = found or {agents[slug] for slug in map(slugify, projects()) if slug in agents}
-    if len(found) == 1:
-        return found.pop()
-    raise Refusal(400, _which(agents, several=bool(found)))
+    found = {slug: agents[slug] for slug in map(slugify, names) if slug in agents}
+    found = found or {slug: agents[slug] for slug in map(slugify, projects()) if slug in agents}
+    if not found:
+        raise which_agent(agents, "Say which agent sends this")
+    return found
 
 
 def _basic_name(scope: Scope) -> list[str]:
@@ -85,12 +87,12 @@ def _named(slug: str, agents: dict[str, int], key: KeyEntry) -> int:
     raise Refusal(404, f"There is no agent {slug[:60]!r} in this workspace.")
 
 
-def _which(agents: dict[str, int], *, several: bool) -> str:
-    if not agents:
-        return "This workspace has no agent yet: make one first."
+def which_agent(agents: Iterable[str], what: str) -> Refusal:
     known = ", ".join(sorted(agents)[:20])
-    what = "The body is about several agents" if several else "Say which agent sends this"
-    return (
+    if not known:
+        return Refusal(400, "This workspace has no agent yet: make one first.")
+    return Refusal(
+        400,
         f"{what}: use a key that belongs to one agent, or the header x-slmhub-agent: SLUG, or name an "
-        f"agent as project (openinference.project.name, service.name, LangSmith's project). Known: {known}."
+        f"agent as project (openinference.project.name, service.name, LangSmith's project). Known: {known}.",
     )

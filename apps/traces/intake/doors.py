@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from apps.traces.intake import resources
 from apps.traces.intake.answers import (
     JSON,
     PROTOBUF,
@@ -31,7 +31,6 @@ from slmhub.formats.otlp import wire
 from slmhub.formats.platforms import langfuse_ingestion
 from slmhub.formats.platforms.langsmith_multipart import parts_of
 
-_PROJECT_KEYS = ("openinference.project.name", "service.name")
 _LANGSMITH = ("", "/api/v1")
 _KEPT_PARTS = ("post.", "patch.", "feedback.")
 
@@ -48,13 +47,21 @@ class Body:
         return not is_json(self.content_type)
 
 
+class Split(NamedTuple):
+    """A body about several agents: the share of each, and the reply once all of them are safe."""
+
+    shares: Mapping[int, bytes]
+    reply: Reply
+
+
 class Verdict(NamedTuple):
     """What the cheap check says: the reply to give once the body is safe, whether there is anything to keep,
-    and the names that may be an agent's."""
+    the names that may be an agent's, and how to split it if these are several."""
 
     reply: Reply
     keep: bool = True
     projects: Callable[[], Iterable[str]] = tuple
+    split: Callable[[Mapping[str, int]], Split] | None = None
 
 
 class Door(NamedTuple):
@@ -77,51 +84,28 @@ def door_of(path: str) -> dict[str, tuple[Door, str]]:
 
 def _check_traces(body: Body) -> Verdict:
     checked = wire.check_traces(body.plain, not body.protobuf) if body.plain else _NOTHING
-    return Verdict(
-        accepted_traces(checked, body.protobuf),
-        checked.accepted + checked.rejected > 0,
-        lambda: _resource_names(body),
-    )
+    return _exported(body, checked, resources.TRACES, accepted_traces)
 
 
 def _check_logs(body: Body) -> Verdict:
     checked = wire.check_logs(body.plain, not body.protobuf) if body.plain else _NOTHING
-    return Verdict(
-        accepted_logs(checked, body.protobuf),
-        checked.accepted + checked.rejected > 0,
-        lambda: _resource_names(body),
-    )
+    return _exported(body, checked, resources.LOGS, accepted_logs)
 
 
-def _resource_names(body: Body) -> Iterable[str]:
-    """The project's and the service's names of all resources; logs have theirs at the same places."""
-    if body.protobuf:
-        request: Any = ExportTraceServiceRequest.FromString(body.plain)
-        pairs = [(a.key, a.value.string_value) for r in request.resource_spans for a in r.resource.attributes]
-    else:
-        spans = wire_resources(orjson.loads(body.plain))
-        pairs = [(str(a.get("key")), _string_of(a.get("value"))) for a in spans]
-    for key in _PROJECT_KEYS:
-        if names := [value for name, value in pairs if name == key and value]:
-            return names
-    return ()
+def _exported(
+    body: Body,
+    checked: wire.Checked,
+    signal: resources.Signal,
+    accepted: Callable[[wire.Checked, bool], Reply],
+) -> Verdict:
+    export = resources.Export(body.plain, body.protobuf, signal)
 
+    def split(agents: Mapping[str, int]) -> Split:
+        shares, left = export.shares(agents)
+        return Split(shares, accepted(export.without(checked, left), body.protobuf))
 
-def wire_resources(document: Any) -> list[dict[str, Any]]:
-    """The resource attributes of an export in JSON, as far as they have the shape of any."""
-    groups = [*_list(document, "resourceSpans"), *_list(document, "resourceLogs")]
-    resources = [group.get("resource") for group in groups if isinstance(group, dict)]
-    return [pair for one in resources for pair in _list(one, "attributes") if isinstance(pair, dict)]
-
-
-def _list(value: Any, key: str) -> list[Any]:
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, list) else []
-
-
-def _string_of(value: Any) -> str:
-    found = value.get("stringValue") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
+    keep = checked.accepted + checked.rejected > 0
+    return Verdict(accepted(checked, body.protobuf), keep, export.projects, split)
 
 
 def _check_langfuse(body: Body) -> Verdict:

@@ -35,6 +35,7 @@ from apps.traces.intake.spool import (
     seal_note,
     spool_name,
     undrained,
+    whole_until,
 )
 from apps.traces.models import Source
 
@@ -216,7 +217,10 @@ def _ingest(agent: Agent, notes: Sequence[Note], path: Path) -> None:
 
 
 def _set_aside(note: Note, path: Path) -> None:
-    with path.with_suffix(".refused").open("ab") as file:
+    refused = path.with_suffix(".refused")
+    with refused.open("ab") as file:
+        # Half a record, of a process that died here, would hide all that follow.
+        file.truncate(whole_until(refused))
         file.write(framed(seal_note(note), time.time()))
         file.flush()
         os.fsync(file.fileno())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from apps.accounts.snapshot import Directory, Kept
+from apps.accounts.snapshot import Keys
 from apps.core.raw_asgi import Scope
 from apps.traces.intake.answers import Reply, json_reply
 from apps.traces.intake.auth import key_of
@@ -25,18 +25,18 @@ LANGSMITH_INFO = {
     "instance_flags": {"zstd_compression_enabled": True},
 }
 
-Answer = Callable[[Scope, Kept[Directory]], Awaitable[Reply]]
+Answer = Callable[[Scope, Keys], Awaitable[Reply]]
 
 
 def answers_at(path: str) -> Answer | None:
     return _ANSWERS.get(path)
 
 
-async def _health(scope: Scope, keys: Kept[Directory]) -> Reply:
+async def _health(scope: Scope, keys: Keys) -> Reply:
     return json_reply(200, {"status": "OK", "version": LANGFUSE_VERSION})
 
 
-async def _projects(scope: Scope, keys: Kept[Directory]) -> Reply:
+async def _projects(scope: Scope, keys: Keys) -> Reply:
     """The agents that the key speaks for: an agent is what a project is to Langfuse."""
     key = await key_of(scope, keys)
     organization = {"id": str(key.workspace_id), "name": "SLM Hub workspace"}
@@ -47,7 +47,7 @@ async def _projects(scope: Scope, keys: Kept[Directory]) -> Reply:
     return json_reply(200, {"data": projects})
 
 
-async def _info(scope: Scope, keys: Kept[Directory]) -> Reply:
+async def _info(scope: Scope, keys: Keys) -> Reply:
     return json_reply(200, LANGSMITH_INFO)
 
 

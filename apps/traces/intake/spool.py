@@ -311,10 +311,20 @@ def _received_at(path: Path, offset: int) -> float:
 
 
 def records_in(path: Path) -> int:
-    """How many records a file holds, by its frames."""
-    count, size = 0, path.stat().st_size
+    """How many whole records a file holds, by its frames."""
+    return sum(1 for _ in _ends(path))
+
+
+def whole_until(path: Path) -> int:
+    """Where the last whole record of a file ends, by its frames."""
+    return max(_ends(path), default=0)
+
+
+def _ends(path: Path) -> Iterator[int]:
+    size = path.stat().st_size
     with path.open("rb") as file:
-        while file.tell() < size and len(frame := file.read(FRAME)) == FRAME:
-            file.seek(int.from_bytes(frame[:4], "big"), os.SEEK_CUR)
-            count += 1
-    return count
+        while len(frame := file.read(FRAME)) == FRAME:
+            end = file.seek(int.from_bytes(frame[:4], "big"), os.SEEK_CUR)
+            if end > size:
+                return
+            yield end

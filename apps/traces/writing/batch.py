@@ -29,6 +29,7 @@ from slmhub.formats import Record, Reject
 MOST_KNOWN = 100_000
 # Hex ids with a letter among them are random numbers, never a value of a person.
 _RANDOM_ID = re.compile(r"(?=[0-9-]*[a-f])[0-9a-f]{8}(?:-?[0-9a-f]{4}){2,6}(?:[0-9a-f]{8})?")
+_THEIRS = "this span is stored already, for another agent of the workspace"
 
 
 class Writer:
@@ -95,19 +96,15 @@ class Writer:
         known = stored(self.workspace, (item.key for item in items))
         fresh, seen = [], set()
         for item in items:
-            key = item.key
-            if (key, item.fingerprint) in seen or self._is_known(item, known.get(key)):
+            key, there = item.key, known.get(item.key)
+            if there is not None and there.agent_id != self.agent.pk:
+                self._refuse(item, UnstorableError(_THEIRS), outcome)
+            elif (key, item.fingerprint) in seen or _is_known(item, there):
                 outcome.by_emitter[self.desk.emitter_name(item)]["duplicate"] += 1
             else:
                 seen.add((key, item.fingerprint))
                 fresh.append(item)
         return fresh
-
-    def _is_known(self, item: Staged, there: Stored | None) -> bool:
-        """A span of another agent of the workspace is not completed: it is theirs."""
-        if there is None:
-            return False
-        return there.agent_id != self.agent.pk or has_delivered(there.delivered, item.fingerprint)
 
     def _addressed(
         self, items: list[Staged], originals: dict[bytes, Original], outcome: Outcome
@@ -207,6 +204,10 @@ class Writer:
     def _refuse(self, item: Staged, error: Exception, outcome: Outcome) -> None:
         outcome.rejected.append(Reject(item.line, str(error), ""))
         outcome.by_emitter[self.desk.emitter_name(item)]["rejected"] += 1
+
+
+def _is_known(item: Staged, there: Stored | None) -> bool:
+    return there is not None and has_delivered(there.delivered, item.fingerprint)
 
 
 def _searched_ids(item: Staged) -> list[str]:

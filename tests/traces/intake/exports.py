@@ -19,17 +19,22 @@ def span_id() -> bytes:
 
 
 def traces(
-    ids: Sequence[bytes], *, text: str = "Where is A-1?", resource: dict[str, str] | None = None
+    ids: Sequence[bytes | tuple[bytes, bytes]],
+    *,
+    text: str = "Where is A-1?",
+    resource: dict[str, str] | None = None,
 ) -> bytes:
-    """An export of one model call per span id; an empty id makes a span that nobody can keep."""
+    """An export of one model call per span id, or per (trace id, span id); an empty id makes a span that
+    nobody can keep."""
     request: Any = ExportTraceServiceRequest()
     group = request.resource_spans.add()
     for key, value in (resource or {"service.name": "desk"}).items():
         group.resource.attributes.add(key=key).value.string_value = value
     spans = group.scope_spans.add()
     for one in ids:
+        trace, own = one if isinstance(one, tuple) else (one * 2, one)
         span = spans.spans.add(
-            trace_id=one * 2, span_id=one, name="chat gpt", start_time_unix_nano=NOW,
+            trace_id=trace, span_id=own, name="chat gpt", start_time_unix_nano=NOW,
             end_time_unix_nano=NOW + 10**9,
         )  # fmt: skip
         said = [{"role": "user", "parts": [{"type": "text", "content": text}]}]
@@ -60,10 +65,13 @@ def traces_json(ids: Sequence[str], **resource: str) -> bytes:
     return orjson.dumps({"resourceSpans": [group]})
 
 
-def logs(one: bytes, *events: tuple[str, dict[str, str]]) -> bytes:
+def logs(one: bytes, *events: tuple[str, dict[str, str]], service: str = "") -> bytes:
     """Log events of one span."""
     request: Any = ExportLogsServiceRequest()
-    records = request.resource_logs.add().scope_logs.add()
+    group = request.resource_logs.add()
+    if service:
+        group.resource.attributes.add(key="service.name").value.string_value = service
+    records = group.scope_logs.add()
     for place, (name, body) in enumerate(events):
         log = records.log_records.add(
             trace_id=one * 2, span_id=one, event_name=name, time_unix_nano=NOW + place

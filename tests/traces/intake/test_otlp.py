@@ -10,6 +10,7 @@ import time
 import zlib
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 import zstandard
@@ -21,8 +22,8 @@ from apps.accounts.access import Scope
 from apps.accounts.snapshot import STALENESS_S
 from apps.team.services import create_agent, revoke_api_key
 from apps.traces.intake.spool import backlog
-from apps.traces.models import Source
-from tests.traces.intake.exports import logs, span_id, traces, traces_json
+from apps.traces.models import Source, Span
+from tests.traces.intake.exports import PROTOBUF, logs, span_id, traces, traces_json
 from tests.traces.intake.sender import Sender
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -324,6 +325,74 @@ def test_a_resource_may_name_the_agent(sender: Sender, resource: dict[str, str],
     assert sender.post(traces([span_id()], resource=resource)).status_code == 200
     assert sender.post(traces_json([span_id().hex()], **resource), content_type=JSON).status_code == 200
     assert [span.agent.slug for span in sender.stored()] == [agent, agent]
+
+
+@pytest.fixture
+def two_agents(sender: Sender) -> Sender:
+    create_agent(workspace=sender.world.workspace, name="Billing", actor=sender.world.admin)
+    return Sender.build(sender.world, sender.address, sender.home)
+
+
+def by_agent(spans: list[Span]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for span in spans:
+        found.setdefault(span.agent.slug, set()).add(span.span_id)
+    return found
+
+
+@pytest.mark.parametrize("kind", [PROTOBUF, JSON])
+def test_a_collectors_body_about_several_agents_goes_to_each(two_agents: Sender, kind: str) -> None:
+    desk, billing, nobody, foreign = (span_id() for _ in range(4))
+    named = [("support-desk", [desk]), ("Billing", [billing]), ("something", [nobody])]
+    # A service of its own that worked for both agents, and for somebody whom nobody knows.
+    shared = [(desk * 2, b"s" * 8), (billing * 2, b"t" * 8), (foreign * 2, foreign)]
+    response = two_agents.post(collected(named, shared, kind), content_type=kind)
+
+    assert response.status_code == 200
+    assert rejected(response, kind) == (
+        2,
+        "2 spans: neither their resource nor their trace names a known agent",
+    )
+    assert by_agent(two_agents.stored()) == {
+        "support-desk": {desk.hex(), (b"s" * 8).hex()},
+        "billing": {billing.hex(), (b"t" * 8).hex()},
+    }
+    assert two_agents.post(collected(named, shared, kind), content_type=kind).status_code == 200
+    assert len(two_agents.stored()) == 4
+
+
+def test_log_events_about_several_agents_go_to_each(two_agents: Sender) -> None:
+    desk, billing = span_id(), span_id()
+    body = b"".join(
+        logs(one, ("gen_ai.user.message", {"content": "Hello"}), service=service)
+        for one, service in ((desk, "support-desk"), (billing, "billing"))
+    )
+    response = two_agents.post(body, "/v1/logs")
+    assert (response.status_code, response.content) == (200, b"")
+    assert by_agent(two_agents.stored()) == {"support-desk": {desk.hex()}, "billing": {billing.hex()}}
+
+
+def collected(named: list[tuple[str, list[bytes]]], shared: list[tuple[bytes, bytes]], kind: str) -> bytes:
+    """One body of several services, the last one serving several traces."""
+    if kind == PROTOBUF:
+        groups = [traces(ids, resource={"service.name": name}) for name, ids in named]
+        # Protobuf joins repeated fields of messages that stand one behind another.
+        return b"".join([*groups, traces(shared, resource={"service.name": "search"})])
+    documents = [
+        orjson.loads(traces_json([one.hex() for one in ids], **{"service.name": name})) for name, ids in named
+    ]
+    last = orjson.loads(traces_json([one.hex() for _, one in shared], **{"service.name": "search"}))
+    for span, (trace, _) in zip(last["resourceSpans"][0]["scopeSpans"][0]["spans"], shared, strict=True):
+        span["traceId"] = trace.hex()
+    return orjson.dumps({"resourceSpans": [one["resourceSpans"][0] for one in [*documents, last]]})
+
+
+def rejected(response: httpx.Response, kind: str) -> tuple[int, str]:
+    if kind == JSON:
+        partial = response.json()["partialSuccess"]
+        return int(partial["rejectedSpans"]), partial["errorMessage"]
+    answer: Any = ExportTraceServiceResponse.FromString(response.content)
+    return answer.partial_success.rejected_spans, answer.partial_success.error_message
 
 
 def test_nul_and_html_come_in_as_text(sender: Sender) -> None:

@@ -29,6 +29,7 @@ from apps.traces.intake.spool import (
     backlog,
     framed,
     notes_after,
+    offset_file,
     seal_note,
 )
 from apps.traces.models import Source, Span
@@ -312,6 +313,32 @@ def test_a_call_that_cannot_be_stored_is_set_aside_and_holds_up_nobody(
     (aside,) = tmp_path.glob("*.refused")
     assert [id_of(found) for found, _ in notes_after(aside, 0)] == ["poison"]
     assert backlog(tmp_path).refused == 1
+
+
+def test_half_a_record_of_a_process_that_died_hides_none_that_is_set_aside_later(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**options: Any) -> None:
+        raise ValueError("no row can hold it")
+
+    write(world, tmp_path, "a")
+    (path,) = tmp_path.glob("*.spool")
+    with monkeypatch.context() as patch:
+        patch.setattr(drains, "ingest", broken)
+        drain(tmp_path)
+        (aside,) = tmp_path.glob("*.refused")
+        whole = aside.read_bytes()
+        # Killed while it set the next one aside.
+        aside.write_bytes(whole + whole[: len(whole) // 2])
+        assert backlog(tmp_path).refused == 1
+        offset_file(path).unlink()
+        drain(tmp_path)
+
+    assert aside.read_bytes()[: len(whole)] == whole
+    assert [id_of(found) for found, _ in notes_after(aside, 0)] == ["a", "a"]
+    put_refused_back(tmp_path)
+    drain(tmp_path)
+    assert names() == ["a"]
 
 
 def test_what_was_set_aside_is_stored_once_the_cause_is_mended(
