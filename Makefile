@@ -2,9 +2,10 @@
 PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
+WALKTHROUGH := tests/end_to_end/test_walkthrough.py
 export PORT ?= 8000
 
-.PHONY: demo test bench bench-peers starter style types architecture unit production slow
+.PHONY: demo test bench bench-peers starter style types architecture unit production slow walkthrough
 
 demo: $(VENV)/.installed
 	$(RUN) manage.py demo
@@ -19,7 +20,7 @@ test: $(VENV)/.installed-dev
 	.ci/system-packages
 	$(MAKE) --no-print-directory style types architecture
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit production
-	$(MAKE) --no-print-directory slow
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target slow walkthrough
 
 style:
 	$(VENV)/bin/ruff check .
@@ -36,7 +37,11 @@ unit:
 
 # Real processes, trained models, kills and the browser: one at a time, they measure.
 slow:
-	$(VENV)/bin/pytest tests -m "slow or browser"
+	$(VENV)/bin/pytest tests -m "slow or browser" --ignore=$(WALKTHROUGH)
+
+# The longest of them trains for minutes on one core, while the others mostly wait.
+walkthrough:
+	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && HUB_HOME="$$home" $(VENV)/bin/pytest $(WALKTHROUGH)
 
 production:
 	$(RUN) -m tests.production

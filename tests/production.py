@@ -10,34 +10,20 @@ from pathlib import Path
 
 from tests.profile import missing, services
 
-# What touches storage, queues or events; the libraries do not know which profile they run in.
-FOLDERS = [
-    "accounts",
-    "contents",
-    "core",
-    "datasets",
-    "discovery",
-    "evaluation",
-    "events",
-    "gateway",
-    "insights",
-    "jobs",
-    "privacy",
-    "registry",
-    "rollouts",
-    "team",
-    "traces",
-    "training",
-    "test_access_table.py",
-]
+HERE = Path(__file__).parent
+
+
+def tests_of_apps() -> list[Path]:
+    """What touches storage, queues or events; the libraries do not know which profile they run in."""
+    apps = sorted(path.parent.name for path in (HERE.parent / "apps").glob("*/apps.py"))
+    return [path for name in [*apps, "test_access_table.py"] if (path := HERE / name).exists()]
 
 
 def main(arguments: list[str]) -> int:
     if absent := missing():
         print(f"The production profile is NOT tested: {', '.join(absent)} missing.")
         return 0
-    here = Path(__file__).parent
-    tests = arguments or [str(here / name) for name in FOLDERS if (here / name).exists()]
+    tests = arguments or [str(path) for path in tests_of_apps()]
     with services() as environment, tempfile.TemporaryDirectory(prefix="hub-home-") as home:
         print(f"production profile: {environment}", flush=True)
         command = [sys.executable, "-m", "pytest", "-m", "not browser and (not slow or production)", *tests]
