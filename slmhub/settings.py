@@ -173,7 +173,7 @@ CSRF_FAILURE_VIEW = "apps.core.error_pages.csrf_failure"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Uploads are streamed to disk; only form fields may sit in memory.
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["apps.core.unnamed_uploads.UnnamedFileUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = str(HUB_HOME / "uploads")
 (HUB_HOME / "uploads").mkdir(exist_ok=True)
 LARGEST_UPLOAD = 2 * 1024**3
