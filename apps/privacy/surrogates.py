@@ -94,6 +94,9 @@ class Vault:
         return rows
 
     def _last_numbers(self, entities: Collection[str]) -> defaultdict[str, int]:
-        used = Surrogate.objects.filter(workspace=self.workspace, entity__in=entities)
-        numbers = used.values_list("entity").annotate(highest=Max("number"))
-        return defaultdict(int, dict(numbers))
+        """One step into the index for each entity; grouped, the database would read all of them."""
+        own = Surrogate.objects.filter(workspace=self.workspace)
+        last = {
+            entity: own.filter(entity=entity).aggregate(Max("number"))["number__max"] for entity in entities
+        }
+        return defaultdict(int, {entity: number for entity, number in last.items() if number})

@@ -17,7 +17,7 @@ from apps.accounts.models import Agent
 from apps.contents.models import Content
 from apps.contents.search import MOST_HITS, matching
 from apps.traces.forms import PERIODS
-from apps.traces.models import Introduction, Kind, Span, Status
+from apps.traces.models import Introduction, Kind, Session, Span, Status
 from apps.traces.writing.spans import preview_of
 
 COUNT_UP_TO = 10_000
@@ -82,7 +82,9 @@ def search(agent: Agent, wanted: dict[str, Any]) -> Search:
     if kind != EVERY_KIND:
         spans = spans.filter(kind=kind)
     if "session" in wanted:
-        spans = spans.filter(session__external_id=wanted["session"])
+        # By its key: joined, SQLite walks through all calls of the agent to find the session's.
+        named = Session.objects.filter(agent=agent, external_id=wanted["session"])
+        spans = spans.filter(session__in=list(named.values_list("pk", flat=True)))
     if "period" in wanted:
         spans = spans.filter(started_at__gte=timezone.now() - PERIODS[wanted["period"]][1])
     if "q" not in wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import Agent, Workspace
@@ -92,6 +93,12 @@ class SpanQuerySet(models.QuerySet["Span"]):
     def calls(self) -> SpanQuerySet:
         """`llm` spans: the unit of conversion."""
         return self.filter(kind=Kind.LLM)
+
+    def of_trace(self, agent: Agent, trace_id: str) -> SpanQuerySet:
+        """The agent's spans of one trace."""
+        spans = self.filter(workspace=agent.workspace_id, trace_id=trace_id)
+        # + 0: SQLite takes an index of the agent, if it can, and walks through all spans of it.
+        return spans.alias(owner=F("agent_id") + 0).filter(owner=agent.pk)
 
 
 class Span(Timestamped):

@@ -54,7 +54,7 @@ class Trace:
 
 def trace_of(agent: Agent, trace_id: str) -> Trace:
     """At most the first 2,000 spans by time. One query."""
-    spans = Span.objects.filter(workspace=agent.workspace_id, agent=agent, trace_id=trace_id)
+    spans = Span.objects.of_trace(agent, trace_id)
     found = list(spans.only(*_FIELDS).order_by("started_at", "pk")[: MOST_SPANS + 1])
     shown = found[:MOST_SPANS]
     begin = min((span.started_at for span in shown), default=None)

@@ -67,11 +67,7 @@ def call(request: MemberRequest, pk: int) -> HttpResponse:
         "parameters": pretty(span.parameters) if span.parameters else "",
         "attributes": _attributes(span),
         "issues": span.issues,
-        "has_trace": Span.objects.filter(
-            workspace=request.workspace, agent=request.agent, trace_id=span.trace_id
-        )
-        .exclude(pk=span.pk)
-        .exists(),
+        "has_trace": Span.objects.of_trace(request.agent, span.trace_id).exclude(pk=span.pk).exists(),
         "json": copied if len(copied) <= LONGEST_JSON else "",
     }
     return render(request, "traces/call.html", context)

@@ -45,9 +45,19 @@ class TestImportTraces:
     def test_it_takes_the_only_workspace(self, db: None, tmp_path: Path) -> None:
         path = written(tmp_path / "log.jsonl", session_rows())
         run(path, agent="a")
-        run(path, agent="b")
+        run(written(tmp_path / "more.jsonl", session_rows("more")), agent="b")
         assert Workspace.objects.count() == 1
         assert Agent.objects.count() == 2
+
+    def test_what_another_agent_has_is_refused(self, db: None, tmp_path: Path) -> None:
+        path = written(tmp_path / "log.jsonl", session_rows())
+        run(path, agent="a")
+        with pytest.raises(CommandError, match="Nothing could be stored"):
+            run(path, agent="b")
+        (rejects,) = (tmp_path / "rejects").glob("b-*.jsonl")
+        reasons = {orjson.loads(line)["reason"] for line in rejects.read_bytes().splitlines()}
+        assert reasons == {"this span is stored already, for another agent of the workspace"}
+        assert {span.agent.slug for span in Span.objects.all()} == {"a"}
 
     def test_it_imports_into_the_named_workspace(self, world: World, tmp_path: Path) -> None:
         run(written(tmp_path / "log.jsonl", session_rows()), agent="support-desk", workspace="acme")
@@ -67,7 +77,7 @@ class TestImportTraces:
         ("name", "data", "says"),
         [
             ("missing.jsonl", None, "is not a file"), ("empty.jsonl", b"", "The file is empty"),
-            ("other.jsonl", b'{"a": 1}\n', "Nothing could be read"),
+            ("other.jsonl", b'{"a": 1}\n', "Nothing could be stored"),
         ],
     )  # fmt: skip
     def test_it_fails_when_nothing_can_be_read(

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from apps.accounts.models import Agent
 from apps.contents.services import chunks
 from apps.traces.models import Span
+from apps.traces.writing.lookup import spans_of_traces
 from apps.traces.writing.spans import MODEL_KINDS, demote
 
 # A batch changes at most so many stored spans of its traces.
@@ -61,9 +62,8 @@ def settled(agent: Agent, touched: Sequence[Span]) -> list[Change]:
 def _families(agent: Agent, touched: Sequence[Span]) -> list[dict[str, _Member]]:
     """The members of each touched trace by span id."""
     families: dict[str, dict[str, _Member]] = defaultdict(dict)
-    for chunk in chunks(sorted({span.trace_id for span in touched})):
-        rows = Span.objects.filter(workspace=agent.workspace, agent=agent, trace_id__in=chunk)
-        for said in rows.values_list(*_COLUMNS, named=True):
+    for chunk in chunks(spans_of_traces(agent, (span.trace_id for span in touched))):
+        for said in Span.objects.filter(pk__in=chunk).values_list(*_COLUMNS, named=True):
             families[said.trace_id][said.span_id] = _member(said)
     for span in touched:
         families[span.trace_id][span.span_id] = _member(span, span)

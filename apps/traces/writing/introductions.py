@@ -17,6 +17,7 @@ from apps.accounts.models import Agent
 from apps.contents.bulk import insert_values, update
 from apps.contents.services import chunks
 from apps.traces.models import Introduction, Kind, Span
+from apps.traces.writing.lookup import spans_of_traces
 
 # A longer session is not put in order again when an earlier call comes late.
 LONGEST_SESSION = 20_000
@@ -132,11 +133,13 @@ class Introductions:
             self._hand_over(left, revised)
 
     def _hand_over(self, left: set[int], revised: Sequence[Span]) -> None:
-        calls = Span.objects.calls().filter(
-            agent=self.agent, session=None, trace_id__in={span.trace_id for span in revised}
-        )
-        calls = calls.exclude(pk__in=[span.pk for span in revised])
-        for span in calls.only("message_ids", "output_id").order_by("started_at", "pk")[:LONGEST_SESSION]:
+        own = {span.pk for span in revised}
+        others = [
+            pk for pk in spans_of_traces(self.agent, (span.trace_id for span in revised)) if pk not in own
+        ]
+        calls = Span.objects.calls().filter(session=None).only("message_ids", "output_id", "started_at")
+        found = [span for chunk in chunks(others) for span in calls.filter(pk__in=chunk)]
+        for span in sorted(found, key=lambda one: (one.started_at, one.pk))[:LONGEST_SESSION]:
             for position, content_id in enumerate(_contents(span)):
                 if content_id in left:
                     left.discard(content_id)

@@ -73,7 +73,7 @@ class Command(BaseCommand):
         self.stdout.write(orjson.dumps(report).decode())
         if not summary.accepted + summary.completed + summary.duplicate:
             raise CommandError(
-                f"Nothing could be read; see {rejects}." if summary.read else "The file is empty."
+                f"Nothing could be stored; see {rejects}." if summary.read else "The file is empty."
             )
 
 
