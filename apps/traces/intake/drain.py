@@ -196,6 +196,8 @@ def _take(notes: Sequence[Note], path: Path) -> None:
     for (agent, _, _), group in groups.items():
         if agent in agents:
             _ingest(agents[agent], group, path)
+        else:
+            log.warning("%s bodies of an agent that was deleted meanwhile are dropped with it", len(group))
 
 
 def _ingest(agent: Agent, notes: Sequence[Note], path: Path) -> None:
