@@ -22,6 +22,8 @@ from apps.traces.writing.spans import preview_of
 
 COUNT_UP_TO = 10_000
 SAMPLE = 1_000
+# So many spans are read one by one and sorted; more lie densely enough in the list to be met there.
+FEW_HITS = 1_000
 _MOST_FACETS = 100
 _BEFORE, _AFTER = 24, 90
 _PLAIN = ("model", "action", "status", "audience", "source", "emitter")
@@ -76,7 +78,22 @@ class Row:
 
 def search(agent: Agent, wanted: dict[str, Any]) -> Search:
     """Calls of the agent, or spans of another kind, narrowed by the values of `CallFilter.wanted`."""
-    spans = Span.objects.filter(agent=agent).select_related("session").defer(*_NOT_LISTED)
+    if "q" not in wanted:
+        return Search(_narrowed(Span.objects.filter(agent=agent), agent, wanted))
+    hits = matching(agent.workspace, wanted["q"])
+    introducing = Introduction.objects.filter(content__in=hits, span__agent=agent).values_list(
+        "span", flat=True
+    )
+    few = list(introducing[: FEW_HITS + 1])
+    if len(few) > FEW_HITS:
+        spans = Span.objects.filter(agent=agent, pk__in=introducing)
+    else:
+        spans = Span.objects.of_agent_by_key(agent).filter(pk__in=few)
+    return Search(_narrowed(spans, agent, wanted), wanted["q"], hits)
+
+
+def _narrowed(spans: QuerySet[Span], agent: Agent, wanted: dict[str, Any]) -> QuerySet[Span]:
+    spans = spans.select_related("session").defer(*_NOT_LISTED)
     spans = spans.filter(**{name: wanted[name] for name in _PLAIN if name in wanted})
     kind = wanted.get("kind", Kind.LLM)
     if kind != EVERY_KIND:
@@ -87,11 +104,7 @@ def search(agent: Agent, wanted: dict[str, Any]) -> Search:
         spans = spans.filter(session__in=list(named.values_list("pk", flat=True)))
     if "period" in wanted:
         spans = spans.filter(started_at__gte=timezone.now() - PERIODS[wanted["period"]][1])
-    if "q" not in wanted:
-        return Search(spans)
-    hits = matching(agent.workspace, wanted["q"])
-    introducing = Introduction.objects.filter(content__in=hits, span__agent=agent)
-    return Search(spans.filter(pk__in=introducing.values("span")), wanted["q"], hits)
+    return spans
 
 
 def figures(spans: QuerySet[Span]) -> Figures:

@@ -96,9 +96,14 @@ class SpanQuerySet(models.QuerySet["Span"]):
 
     def of_trace(self, agent: Agent, trace_id: str) -> SpanQuerySet:
         """The agent's spans of one trace."""
-        spans = self.filter(workspace=agent.workspace_id, trace_id=trace_id)
-        # + 0: SQLite takes an index of the agent, if it can, and walks through all spans of it.
-        return spans.alias(owner=F("agent_id") + 0).filter(owner=agent.pk)
+        return self.of_agent_by_key(agent).filter(workspace=agent.workspace_id, trace_id=trace_id)
+
+    def of_agent_by_key(self, agent: Agent) -> SpanQuerySet:
+        """The agent's, for a query whose other conditions name a few rows.
+
+        + 0, since SQLite prefers an index of the agent to any other and walks through all spans of it.
+        """
+        return self.alias(owner=F("agent_id") + 0).filter(owner=agent.pk)
 
 
 class Span(Timestamped):

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from apps.team.services import create_agent
+from apps.traces import listing
 from apps.traces.ingest import ingest
 from apps.traces.models import Source, Span
 from slmhub.formats.records import Record, SpanKind
@@ -87,9 +89,29 @@ def test_the_page_of_a_span_walks_through_nothing(world: World, address: str) ->
     assert found == []
 
 
-def test_the_list_of_one_session_walks_through_nothing(world: World) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "step"), [({"session": "s2"}, "session_id"), ({"q": "Question 7"}, "IN (")]
+)
+def test_a_filter_that_few_calls_pass_walks_through_nothing(
+    world: World, wanted: dict[str, str], step: str
+) -> None:
     ingest(agent=world.agent, records=[call(place) for place in range(12)], source=Source.OTLP)
     client = world.client(world.viewer)
     with walks() as found:
-        assert "s2" in client.get(world.url("traces:list"), {"session": "s2"}).content.decode()
-    assert [step for step in found if "session_id" in step] == []
+        assert "Question 7" in client.get(world.url("traces:list"), wanted).content.decode()
+    # The facets beside the list are of all calls.
+    assert [plan for plan in found if step in plan] == []
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_a_search_finds_the_same_among_few_and_among_many(
+    world: World, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FEW_HITS", few)
+    other = create_agent(workspace=world.workspace, name="Other", actor=world.owner)
+    ingest(agent=world.agent, records=[call(place) for place in range(12)], source=Source.OTLP)
+    theirs = [call(50 + place, messages=[user("Question 7")]) for place in range(2)]
+    ingest(agent=other, records=theirs, source=Source.OTLP)
+    found = listing.search(world.agent, {"q": "Question 7"})
+    assert [span.span_id for span in found.spans] == [f"{8:016x}"]
+    assert {span.agent for span in listing.search(other, {"q": "Question 7"}).spans} == {other}
