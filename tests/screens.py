@@ -65,13 +65,14 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for look in options.looks.split(","):
-            for name, page in _pages(browser, options.url, look, f"{options.role}@demo.example"):
+            for name, page in pages(browser, options.url, look, f"{options.role}@demo.example"):
                 if re.search(options.only, name):
                     page.wait_for_timeout(300)
                     page.screenshot(path=options.out / f"{name}-{look}.png", full_page=look != "phone")
 
 
-def _pages(browser: Browser, url: str, look: str, email: str) -> Iterator[tuple[str, Page]]:
+def pages(browser: Browser, url: str, look: str, email: str) -> Iterator[tuple[str, Page]]:
+    """Every page by name, one after the other in the same tab."""
     scheme, width, height = LOOKS[look]
     context = browser.new_context(
         base_url=url, color_scheme=scheme, viewport={"width": width, "height": height}

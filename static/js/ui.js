@@ -81,4 +81,20 @@
     if (event.detail.requestConfig?.triggeringEvent?.type !== "live") toast("The server cannot be reached.", "bad");
   });
   document.querySelectorAll(".toast").forEach(fade);
+
+  // What scrolls sideways must be reachable by keys, also where nothing in it takes the focus.
+  function reach() {
+    for (const box of document.querySelectorAll(".table-wrap")) {
+      const scrolls = box.scrollWidth > box.clientWidth && !box.querySelector("a[href], button, input, select");
+      box.toggleAttribute("tabindex", scrolls);
+      if (scrolls) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", box.querySelector("caption")?.textContent || "Table");
+      }
+    }
+  }
+  reach();
+  window.addEventListener("resize", reach);
+  document.addEventListener("htmx:afterSettle", reach);
 })();

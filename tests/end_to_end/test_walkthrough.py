@@ -8,12 +8,14 @@ from collections.abc import Iterator
 
 import openai
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from slmhub.demo.fresh import FreshRequest, fresh_requests
 from slmhub.demo.messages import same_answer
 from slmhub.demo.people import DEMO_AGENT, DEMO_PASSWORD, DEMO_WORKSPACE, PEOPLE, STRANGER
 from tests.end_to_end.hub import Hub, running_hub
+from tests.screens import DETAILS, LOOKS, PAGES, pages
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -140,3 +142,19 @@ def test_from_traces_to_a_running_specialist_by_clicking_only(hub: Hub, browser:
     page.goto(f"/w/{DEMO_WORKSPACE}/{DEMO_AGENT}/gateway/")
     expect(page.get_by_text("teacher").first).to_be_visible()
     context.close()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_then_is_accessible_and_fits_its_window(hub: Hub, browser: Browser, look: str) -> None:
+    """After the walkthrough, when every list has something to show. The rules are axe-core's."""
+    seen = [(name, flaws_of(page)) for name, page in pages(browser, hub.url, look, BY_ROLE["admin"])]
+    assert {name for name, _ in seen} == {"login", *PAGES, *DETAILS}
+    assert "\n".join(f"{name}: {flaw}" for name, flaws in seen for flaw in flaws) == ""
+
+
+def flaws_of(page: Page) -> list[str]:
+    root = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    found = [f"is {root[0]} px wide in a window of {root[1]}"] if root[0] > root[1] else []
+    for rule in Axe().run(page).response["violations"]:
+        found += [f"{rule['id']}: {node['html'][:200]}" for node in rule["nodes"][:3]]
+    return found
