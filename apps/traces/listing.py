@@ -24,6 +24,7 @@ COUNT_UP_TO = 10_000
 SAMPLE = 1_000
 # So many spans are read one by one and sorted; more lie densely enough in the list to be met there.
 FEW_HITS = 1_000
+RARE_EMITTER = 5_000
 _MOST_FACETS = 100
 _BEFORE, _AFTER = 24, 90
 _PLAIN = ("model", "action", "status", "audience", "source", "emitter")
@@ -79,7 +80,7 @@ class Row:
 def search(agent: Agent, wanted: dict[str, Any]) -> Search:
     """Calls of the agent, or spans of another kind, narrowed by the values of `CallFilter.wanted`."""
     if "q" not in wanted:
-        return Search(_narrowed(Span.objects.filter(agent=agent), agent, wanted))
+        return Search(_narrowed(_of_agent(agent, wanted), agent, wanted))
     hits = matching(agent.workspace, wanted["q"])
     introducing = Introduction.objects.filter(content__in=hits, span__agent=agent).values_list(
         "span", flat=True
@@ -90,6 +91,15 @@ def search(agent: Agent, wanted: dict[str, Any]) -> Search:
     else:
         spans = Span.objects.of_agent_by_key(agent).filter(pk__in=few)
     return Search(_narrowed(spans, agent, wanted), wanted["q"], hits)
+
+
+def _of_agent(agent: Agent, wanted: dict[str, Any]) -> QuerySet[Span]:
+    """The list is walked in its order until a page is full, unless the emitter is a rare one."""
+    if "emitter" in wanted:
+        emitter = agent.emitters.filter(pk=wanted["emitter"], accepted__lte=RARE_EMITTER)
+        if emitter.exists():
+            return Span.objects.of_agent_by_key(agent)
+    return Span.objects.filter(agent=agent)
 
 
 def _narrowed(spans: QuerySet[Span], agent: Agent, wanted: dict[str, Any]) -> QuerySet[Span]:

@@ -103,6 +103,19 @@ def test_a_filter_that_few_calls_pass_walks_through_nothing(
     assert [plan for plan in found if step in plan] == []
 
 
+def test_the_calls_of_a_rare_emitter_are_not_looked_for_among_all(world: World) -> None:
+    ingest(agent=world.agent, records=[call(place) for place in range(12)], source=Source.OTLP)
+    rare = [call(90, emitter="rare", messages=[user("From a rare one")])]
+    ingest(agent=world.agent, records=rare, source=Source.OTLP)
+    emitter = Span.objects.get(span_id=rare[0].span_id).emitter_id
+    client = world.client(world.viewer)
+    with walks() as found:
+        page = client.get(world.url("traces:list"), {"emitter": emitter}).content.decode()
+    assert "From a rare one" in page
+    assert "Question 7" not in page
+    assert [plan for plan in found if "emitter_id" in plan.split("WHERE")[-1]] == []
+
+
 @pytest.mark.parametrize("few", [0, 100])
 def test_a_search_finds_the_same_among_few_and_among_many(
     world: World, few: int, monkeypatch: pytest.MonkeyPatch
