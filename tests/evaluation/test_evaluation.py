@@ -28,6 +28,12 @@ pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 Answering = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
 
 
+class Listener(ThreadingHTTPServer):
+    # Sixteen ask at once; whom the default of five keeps out tries again a second later.
+    request_queue_size = 64
+    daemon_threads = True
+
+
 class Server:
     """An OpenAI-compatible server whose `answering` the test sets: body → (status, message or error)."""
 
@@ -51,8 +57,7 @@ class Server:
             def log_message(self, *arguments: object) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = Listener(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
