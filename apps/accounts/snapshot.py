@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from apps.accounts.access import Scope
@@ -186,7 +186,7 @@ class Keys(Kept[Directory]):
         if uses:
             try:
                 await sync_to_async(_note_uses)(uses)
-            except DatabaseError:
+            except Error:
                 log.warning("the last use of %s keys could not be noted", len(uses))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -93,10 +92,8 @@ class Vault:
             )
         return rows
 
-    def _last_numbers(self, entities: Collection[str]) -> defaultdict[str, int]:
+    def _last_numbers(self, entities: Collection[str]) -> dict[str, int]:
         """One step into the index for each entity; grouped, the database would read all of them."""
         own = Surrogate.objects.filter(workspace=self.workspace)
-        last = {
-            entity: own.filter(entity=entity).aggregate(Max("number"))["number__max"] for entity in entities
-        }
-        return defaultdict(int, {entity: number for entity, number in last.items() if number})
+        highest = {entity: own.filter(entity=entity).aggregate(last=Max("number")) for entity in entities}
+        return {entity: found["last"] or 0 for entity, found in highest.items()}

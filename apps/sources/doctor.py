@@ -181,7 +181,7 @@ def _odd(emitter: Emitter, looks: list[Look]) -> Iterator[Complaint]:
 def _delivered(emitter: Emitter) -> Iterator[Complaint]:
     sent = emitter.accepted + emitter.duplicate
     if emitter.rejected:
-        says = "Refused; the reasons stand in the answers and in the rejects files"
+        says = "Refused; the reasons stand in the answers, in the rejects files and in the hub's log"
         yield _complaint(
             emitter, Found(Finding.REJECTED, says, emitter.rejected, grave=True), sent + emitter.rejected
         )

@@ -86,12 +86,13 @@
   function reach() {
     for (const box of document.querySelectorAll(".table-wrap")) {
       const scrolls = box.scrollWidth > box.clientWidth && !box.querySelector("a[href], button, input, select");
-      box.toggleAttribute("tabindex", scrolls);
-      if (scrolls) {
-        box.tabIndex = 0;
-        box.setAttribute("role", "group");
-        box.setAttribute("aria-label", box.querySelector("caption")?.textContent || "Table");
+      if (!scrolls) {
+        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+        continue;
       }
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", box.querySelector("caption")?.textContent || "Table");
     }
   }
   reach();

@@ -14,6 +14,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 
 from django.conf import settings
@@ -49,6 +50,8 @@ ALONE_AFTER = 3
 # What PostgreSQL says of a row that is too large for it, in the class of errors that pass by themselves.
 TOO_MUCH = (ProgramLimitExceeded, StatementTooComplex)
 REFUSED_AFTER = 8
+# Of the spans that one ingest refuses.
+MOST_LOGGED = 20
 LOCK = ".drain.lock"
 # In the place of a host in the names of files that were put back.
 BACK = "refused"
@@ -205,7 +208,10 @@ def _ingest(agent: Agent, notes: Sequence[Note], path: Path) -> None:
     try:
         header = notes[0].header
         source = Source(header.source)
-        ingest(agent=agent, records=records_of(notes), source=source, emitter_hint=header.emitter)
+        rejects = StringIO()
+        records = records_of(notes)
+        ingest(agent=agent, records=records, source=source, emitter_hint=header.emitter, rejects=rejects)
+        _log_rejects(agent, rejects.getvalue())
     except Exception as error:
         if isinstance(error, OperationalError | InterfaceError) and not isinstance(error.__cause__, TOO_MUCH):
             raise  # the database is away: all of them wait
@@ -216,6 +222,15 @@ def _ingest(agent: Agent, notes: Sequence[Note], path: Path) -> None:
         middle = len(notes) // 2
         _ingest(agent, notes[:middle], path)
         _ingest(agent, notes[middle:], path)
+
+
+def _log_rejects(agent: Agent, rejects: str) -> None:
+    """Redacted lines; the sender has gone, and Sources only counts them."""
+    lines = rejects.splitlines()
+    for line in lines[:MOST_LOGGED]:
+        log.warning("a span for the agent %s was refused: %s", agent.slug, line)
+    if len(lines) > MOST_LOGGED:
+        log.warning("and %s more", len(lines) - MOST_LOGGED)
 
 
 def _set_aside(note: Note, path: Path) -> None:

@@ -78,11 +78,12 @@ class Export:
         left = 0
         owners = self._owners(agents)
         for group in self.groups:
-            agent = group.agent(agents)
-            parts = {agent: group.sent} if agent is not None else self._by_trace(group, owners)
-            for owner, part in parts.items():
+            if (agent := group.agent(agents)) is not None:
+                shares.setdefault(agent, []).append(group.sent)
+                continue
+            for owner, part in self._by_trace(group, owners).items():
                 shares.setdefault(owner, []).append(part)
-            left += 0 if agent is not None else sum(trace not in owners for trace in group.traces)
+            left += sum(trace not in owners for trace in group.traces)
         return {agent: self._body(groups) for agent, groups in shares.items()}, left
 
     def _owners(self, agents: Mapping[str, int]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from heapq import nsmallest
 from typing import NamedTuple
 
 from django.db.models import Max
@@ -138,8 +139,8 @@ class Introductions:
             pk for pk in spans_of_traces(self.agent, (span.trace_id for span in revised)) if pk not in own
         ]
         calls = Span.objects.calls().filter(session=None).only("message_ids", "output_id", "started_at")
-        found = [span for chunk in chunks(others) for span in calls.filter(pk__in=chunk)]
-        for span in sorted(found, key=lambda one: (one.started_at, one.pk))[:LONGEST_SESSION]:
+        found = (span for chunk in chunks(others) for span in calls.filter(pk__in=chunk))
+        for span in nsmallest(LONGEST_SESSION, found, key=lambda one: (one.started_at, one.pk)):
             for position, content_id in enumerate(_contents(span)):
                 if content_id in left:
                     left.discard(content_id)

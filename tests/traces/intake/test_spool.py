@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from psycopg.errors import ProgramLimitExceeded
 
+from apps.team.services import create_agent
 from apps.traces.intake import drain as drains
 from apps.traces.intake import spool
 from apps.traces.intake.drain import LOCK, drain, put_refused_back
@@ -313,6 +314,21 @@ def test_a_call_that_cannot_be_stored_is_set_aside_and_holds_up_nobody(
     (aside,) = tmp_path.glob("*.refused")
     assert [id_of(found) for found, _ in notes_after(aside, 0)] == ["poison"]
     assert backlog(tmp_path).refused == 1
+
+
+def test_why_an_acknowledged_span_is_refused_stands_in_the_log(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = create_agent(workspace=world.workspace, name="Other", actor=world.owner)
+    write(world, tmp_path, "a")
+    drain(tmp_path)
+    Span.objects.update(agent=other)
+    write(world, tmp_path, "a", "b")
+    drain(tmp_path)
+
+    assert names() == ["a", "b"]
+    assert "support-desk was refused" in caplog.text
+    assert "stored already, for another agent" in caplog.text
 
 
 def test_half_a_record_of_a_process_that_died_hides_none_that_is_set_aside_later(
