@@ -38,8 +38,8 @@ def main() -> None:
 
 def _agent_of(upstream: str) -> str:
     """An agent with this teacher; returns the secret of its API key."""
-    from apps.accounts.access import Scope
     from apps.accounts.models import User
+    from apps.accounts.rights import Scope
     from apps.registry.services import set_teacher
     from apps.team.services import create_agent, create_api_key, create_workspace
 

@@ -37,7 +37,7 @@ def fresh_hub() -> Iterator[Path]:
         django.setup()
         from django.db import connections
 
-        from apps.jobs.tree import migrate_all
+        from apps.lifecycle.processes import migrate_all
 
         migrate_all()
         connections.close_all()
@@ -48,23 +48,23 @@ def fresh_hub() -> Iterator[Path]:
 @contextlib.contextmanager
 def web() -> Iterator[str]:
     """The hub's web process, as `manage.py hub` starts it: its host and port."""
-    from apps.jobs import tree
+    from apps.lifecycle import processes
 
     port = free_port()
-    with tree.borrowed([tree.web("127.0.0.1", port)], [f"http://127.0.0.1:{port}/accounts/login/"]):
+    with processes.borrowed([processes.web("127.0.0.1", port)], [f"http://127.0.0.1:{port}/accounts/login/"]):
         yield f"127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
 def teacher() -> Iterator[str]:
     """The demo's simulated teacher without its pauses and mistakes: its base URL."""
-    from apps.jobs import tree
+    from apps.lifecycle import processes
     from slmhub.supervision.children import Child
 
     port = str(free_port())
     options = ["--port", port, "--latency", "0", "--error-rate", "0"]
     child = Child("teacher", [sys.executable, "-m", "slmhub.demo.teacher", *options])
-    with tree.borrowed([child], [f"http://127.0.0.1:{port}/healthz"]):
+    with processes.borrowed([child], [f"http://127.0.0.1:{port}/healthz"]):
         yield f"http://127.0.0.1:{port}/v1"
 
 

@@ -105,11 +105,11 @@ def written(folder: Path, sessions: int, *, seed: int = 7) -> Iterator[tuple[int
 @contextmanager
 def hub_target(home: Path) -> Iterator[Target]:
     """The hub's web and ingest processes on the database of this process."""
-    from apps.jobs import tree
+    from apps.lifecycle import processes
     from apps.traces.models import Span
 
     secret = _key()
-    worker = tree.ingest()
+    worker = processes.ingest()
     worker.start()
     try:
         with hub.web() as address:
@@ -122,8 +122,8 @@ def hub_target(home: Path) -> Iterator[Target]:
 
 
 def _key() -> str:
-    from apps.accounts.access import Scope
     from apps.accounts.models import User
+    from apps.accounts.rights import Scope
     from apps.team.services import create_agent, create_api_key, create_workspace
 
     owner = User.objects.create_user("bench@localhost", None, name="Bench")

@@ -60,7 +60,7 @@ def phoenix() -> Iterator[Phoenix]:
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     import time
 
-    from apps.jobs.tree import answers
+    from apps.lifecycle.processes import answers
 
     deadline = time.monotonic() + 90
     while not answers(f"http://127.0.0.1:{port}/healthz"):

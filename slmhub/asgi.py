@@ -20,11 +20,11 @@ from django.conf import settings  # noqa: E402
 from apps.accounts.snapshot import Keys  # noqa: E402
 from apps.events.routing import websocket_urlpatterns  # noqa: E402
 from apps.gateway.asgi import Gateway  # noqa: E402
-from apps.traces.files.body_limit import LimitBody  # noqa: E402
-from apps.traces.files.tus_slices import SliceAppends  # noqa: E402
-from apps.traces.intake.asgi import Intake  # noqa: E402
-from apps.traces.intake.gate import CallsGate  # noqa: E402
-from apps.traces.intake.spool import SpoolWriter  # noqa: E402
+from apps.intake.asgi import Intake  # noqa: E402
+from apps.intake.gate import CallsGate  # noqa: E402
+from apps.spool.writer import SpoolWriter  # noqa: E402
+from apps.uploads.body_limit import LimitBody  # noqa: E402
+from apps.uploads.tus_slices import SliceAppends  # noqa: E402
 
 keys = Keys()
 spool = SpoolWriter(Path(settings.SPOOL_DIR))

@@ -26,13 +26,17 @@ REDIS_URL = env.text("REDIS_URL")
 INSTALLED_APPS = [
     "apps.core",
     "apps.accounts",
+    "apps.spool",
     "apps.events",
-    "apps.team",
     "apps.jobs",
+    "apps.team",
     "apps.prices",
     "apps.contents",
     "apps.privacy",
     "apps.traces",
+    "apps.ingest",
+    "apps.uploads",
+    "apps.intake",
     "apps.sources",
     "apps.discovery",
     "apps.datasets",
@@ -127,7 +131,7 @@ Q_CLUSTER = {
 # What the keeper does over and over: (function, seconds between two runs).
 KEEPER = [
     ("apps.jobs.services.sweep", 2.0),
-    ("apps.traces.files.uploads.sweep", 3600.0),
+    ("apps.uploads.services.sweep", 3600.0),
 ]
 
 CHANNEL_LAYERS = {
@@ -192,7 +196,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.authentication.HasScope"],
-    "EXCEPTION_HANDLER": "apps.core.errors.api_exception_handler",
+    "EXCEPTION_HANDLER": "apps.core.api_errors.api_exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {

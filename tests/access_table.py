@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.accounts.access import Right, Scope
+from apps.accounts.rights import Right, Scope
 
 OPEN = [
     "healthz",
@@ -93,16 +93,16 @@ TABLE: dict[str, Right] = {
     "traces:call": Right.VIEW,
     "traces:session": Right.VIEW,
     "traces:trace": Right.VIEW,
-    "traces:upload": Right.INGEST,
-    "traces:tus": Right.INGEST,
-    "traces:tus_upload": Right.INGEST,
-    "traces:upload_review": Right.INGEST,
-    "traces:upload_start": Right.INGEST,
-    "traces:upload_discard": Right.INGEST,
-    "traces:upload_detail": Right.VIEW,
-    "traces:rejects": Right.INGEST,
-    "traces:upload_cancel": Right.INGEST,
-    "traces:upload_retry": Right.INGEST,
+    "uploads:upload": Right.INGEST,
+    "uploads:tus": Right.INGEST,
+    "uploads:tus_upload": Right.INGEST,
+    "uploads:review": Right.INGEST,
+    "uploads:start": Right.INGEST,
+    "uploads:discard": Right.INGEST,
+    "uploads:detail": Right.VIEW,
+    "uploads:rejects": Right.INGEST,
+    "uploads:cancel": Right.INGEST,
+    "uploads:retry": Right.INGEST,
     "sources:list": Right.VIEW,
     "sources:connect": Right.VIEW,
     "sources:make_key": Right.MANAGE,

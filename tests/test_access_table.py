@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from apps.accounts.access import ROLE_RIGHTS, Right, Role, Scope
+from apps.accounts.rights import ROLE_RIGHTS, Right, Role, Scope
 from apps.team.services import create_api_key
 from tests.access_table import BY_KEY, OPEN, SIGNED_IN, TABLE
 from tests.world import World

@@ -8,8 +8,8 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.access import Role
 from apps.accounts.models import Agent, User, Workspace
+from apps.accounts.rights import Role
 from apps.jobs.models import Job, State
 from apps.jobs.runner import run
 from apps.team import services

@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
+from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.authentication import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -13,9 +14,12 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from apps.accounts.access import Scope
-from apps.accounts.models import ApiKey
+from apps.accounts.models import Agent, ApiKey
+from apps.accounts.rights import Scope
 from apps.accounts.snapshot import NOTE_USE_EVERY_S
+from apps.core.errors import BadBodyError
+
+AGENT_HEADER = "x-slmhub-agent"
 
 
 def key_digest(secret: str) -> str:
@@ -70,3 +74,21 @@ class HasScope(BasePermission):
         if not request.auth.allows(needed):
             raise PermissionDenied(f"This API key lacks the scope {needed.value!r}.")
         return True
+
+
+def agent_of(request: Request, named: str = "") -> Agent:
+    """The agent that a request is about, as far as its key may go: named in its body, address or header,
+    else the key's own, else the workspace's only one."""
+    key: ApiKey = request.auth
+    slug = named or request.query_params.get("agent", "") or request.headers.get(AGENT_HEADER, "")
+    if key.agent is not None:
+        if slug and slug != key.agent.slug:
+            raise PermissionDenied(f"This API key belongs to the agent {key.agent.slug!r}.")
+        return key.agent
+    agents = key.workspace.agents.select_related("workspace")
+    found = list(agents.filter(slug=slug) if slug else agents.order_by("pk")[:2])
+    if len(found) == 1:
+        return found[0]
+    if slug:
+        raise Http404(f"There is no agent {slug!r} in this workspace.")
+    raise BadBodyError("Name the agent.", hint="Add ?agent=SLUG, or use a key that belongs to one agent.")

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.accounts.access import ROLE_RIGHTS, Right, Role, Scope
+from apps.accounts.rights import ROLE_RIGHTS, Right, Role, Scope
 from apps.core.models import Timestamped
 
 

@@ -19,8 +19,8 @@ from asgiref.sync import sync_to_async
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
-from apps.accounts.access import Scope
 from apps.accounts.models import Agent, ApiKey
+from apps.accounts.rights import Scope
 
 REFRESH_S = 0.5
 STALENESS_S = 1.0

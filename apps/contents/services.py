@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TypeVar
 
 from apps.accounts.models import Workspace
-from apps.contents.bulk import insert
 from apps.contents.models import Content
+from apps.core.bulk import insert
 
 CHUNK = 500
 Item = TypeVar("Item")

@@ -1,4 +1,4 @@
-"""The searchable text of a message or a tool set."""
+"""The searchable text of a message or a tool set, and its beginning for lists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from typing import Any
 
 from apps.contents.models import ContentKind
 from slmhub.formats.signature import text_of as content_text
+
+PREVIEW = 200
+
+
+def preview_of(text: str) -> str:
+    """The beginning of a text on one line."""
+    return " ".join(text[: 2 * PREVIEW].split())[:PREVIEW]
 
 
 def text_of(kind: ContentKind, body: Any) -> str:

@@ -39,7 +39,7 @@ class Subject:
 
 SUBJECTS: dict[str, Subject] = {
     "job": Subject("job", "jobs:detail", of_agent=False),
-    "upload": Subject("upload", "traces:upload_detail"),
+    "upload": Subject("upload", "uploads:detail"),
     "task": Subject("task", "discovery:detail"),
     "dataset": Subject("dataset", "datasets:detail"),
     "training": Subject("run", "training:detail"),

@@ -4,7 +4,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import MemberRequest, Right, requires
+from apps.accounts.access import MemberRequest, requires
+from apps.accounts.rights import Right
 from apps.core.keyset import paginate
 from apps.events import selectors
 from apps.events.sentences import sentences

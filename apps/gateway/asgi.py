@@ -11,14 +11,15 @@ from typing import Any
 import aiohttp
 import orjson
 
-from apps.accounts.access import Scope as KeyScope
+from apps.accounts.rights import Scope as KeyScope
 from apps.accounts.snapshot import Directory, Kept, KeyEntry, Keys
 from apps.core.raw_asgi import Receive, Scope, Send, header, send_bytes, send_json, send_start
 from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
 from apps.gateway.http import read_body
 from apps.gateway.snapshot import RouteEntry, Snapshot, read
-from apps.traces.intake.spool import Header, SpoolFullError, SpoolWriter, Way
+from apps.spool.record import Header, PayloadKind
+from apps.spool.writer import SpoolFullError, SpoolWriter
 from apps.traces.models import Source
 from slmhub.formats.signature import routing_signature
 
@@ -50,7 +51,7 @@ class Call:
     @property
     def header(self) -> Header:
         return Header(
-            way=Way.ROW, source=Source.GATEWAY, agent=self.agent_id, content_type="application/json"
+            kind=PayloadKind.ROW, source=Source.GATEWAY, agent=self.agent_id, content_type="application/json"
         )
 
     def note(self, answer: Answer) -> bytes:

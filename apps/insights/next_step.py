@@ -9,8 +9,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.accounts.access import Right
 from apps.accounts.models import Membership
+from apps.accounts.rights import Right
 from apps.datasets.models import DatasetVersion
 from apps.discovery.models import Task
 from apps.evaluation.models import EvaluationRun, Verdict
@@ -296,7 +296,7 @@ def _upload(loop: Loop) -> NextStep:
         title="Send the first traces",
         text="Upload a log of what this agent asks its model, or point the agent at the gateway.",
         label="Upload traces",
-        url=_url(loop, "traces:upload"),
+        url=_url(loop, "uploads:upload"),
         code="S1",
         right=Right.INGEST,
         look_url=_url(loop, "traces:list"),

@@ -10,8 +10,8 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.accounts.access import Right
 from apps.accounts.models import Agent, Membership, User, Workspace
+from apps.accounts.rights import Right
 from apps.events import selectors as events
 from apps.events.sentences import Sentence, sentences
 from apps.insights import loop as loops

@@ -5,7 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from apps.accounts.access import MemberRequest, Right, requires
+from apps.accounts.access import MemberRequest, requires
+from apps.accounts.rights import Right
 from apps.insights import selectors, services
 
 

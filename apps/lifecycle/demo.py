@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import transaction
 
-from apps.accounts.access import Role
 from apps.accounts.models import Agent, User, Workspace
+from apps.accounts.rights import Role
 from apps.jobs.services import enqueue
 from apps.registry.services import seed_catalogue, set_teacher
 from apps.team import services as team

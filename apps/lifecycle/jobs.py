@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from apps.accounts.models import Agent
+from apps.ingest.services import IngestSummary, ingest
 from apps.jobs.runner import JobContext
-from apps.traces.ingest import IngestSummary, ingest
 from apps.traces.models import Source
 from slmhub.demo.log import generate
 from slmhub.formats import parse_row

@@ -42,7 +42,7 @@ def recompute(*, workspace: Workspace, actor: User) -> Job:
     return enqueue(
         workspace=workspace,
         title="Compute costs anew",
-        entry="apps.traces.jobs.recompute_costs",
+        entry="apps.prices.jobs.recompute_costs",
         arguments={"workspace_id": workspace.pk},
         actor=actor,
         url=f"/w/{workspace.slug}/settings/prices/",

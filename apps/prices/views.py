@@ -5,7 +5,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import MemberRequest, Right, requires
+from apps.accounts.access import MemberRequest, requires
+from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.prices import selectors, services
 from apps.prices.forms import PriceForm

@@ -12,10 +12,10 @@ from django.db import transaction
 from apps.accounts.keys import keyring as keyring_of
 from apps.accounts.models import Workspace
 from apps.contents.addressing import Original, seal_original
-from apps.contents.bulk import insert
 from apps.contents.models import Content, ContentKind
 from apps.contents.services import one_writer, store
 from apps.contents.text import text_of
+from apps.core.bulk import insert
 from apps.privacy.models import Finding
 from apps.privacy.surrogates import Value, Vault
 from slmhub import redaction

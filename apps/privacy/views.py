@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import MemberRequest, Right, requires
+from apps.accounts.access import MemberRequest, requires
+from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
 from apps.privacy import selectors, services

@@ -7,7 +7,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from apps.accounts.access import MemberRequest, Right, requires
+from apps.accounts.access import MemberRequest, requires
+from apps.accounts.rights import Right
 from apps.registry import selectors, services, weights
 from apps.registry.connection import Trial, try_teacher
 from apps.registry.forms import TeacherForm, initial

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.access import Scope
+from apps.accounts.authentication import agent_of
+from apps.accounts.rights import Scope
 from apps.sources.doctor import Complaint, Diagnosis, diagnoses
-from apps.traces.api import agent_of
 
 
 class ComplaintSerializer(serializers.Serializer[Any]):

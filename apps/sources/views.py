@@ -10,11 +10,12 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import MemberRequest, Right, Scope, requires
+from apps.accounts.access import MemberRequest, requires
+from apps.accounts.rights import Right, Scope
 from apps.sources.doctor import NEWEST, diagnoses
 from apps.sources.snippets import snippets
+from apps.spool.reader import Backlog, backlog
 from apps.team.services import create_api_key
-from apps.traces.intake.spool import Backlog, backlog
 from apps.traces.models import Source
 
 # Shown in a snippet until somebody makes a key.

@@ -4,8 +4,8 @@ from typing import Any
 
 from django import forms
 
-from apps.accounts.access import Role, Scope
 from apps.accounts.models import Agent, Workspace
+from apps.accounts.rights import Role, Scope
 
 
 class WorkspaceForm(forms.Form):

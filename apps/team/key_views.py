@@ -10,8 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.access import MemberRequest, Right, Scope, requires
+from apps.accounts.access import MemberRequest, requires
 from apps.accounts.models import ApiKey
+from apps.accounts.rights import Right, Scope
 from apps.core.errors import HubError
 from apps.team import selectors, services
 from apps.team.forms import KeyForm

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from apps.accounts.access import ROLE_RIGHTS, Right, Role
 from apps.accounts.models import ApiKey, Invitation, Membership, Workspace
+from apps.accounts.rights import ROLE_RIGHTS, Right, Role
 
 ADMINS = [role for role in Role if Right.MANAGE in ROLE_RIGHTS[role]]
 

@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from apps.accounts.access import Role, Scope
 from apps.accounts.authentication import key_digest
 from apps.accounts.keys import create_key
 from apps.accounts.models import Agent, ApiKey, Invitation, Membership, User, Workspace
+from apps.accounts.rights import Role, Scope
 from apps.core.errors import ConflictError, HubError
 from apps.events.models import EventType
 from apps.events.services import publish

@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from apps.accounts.access import MemberRequest, Right, Role, requires
+from apps.accounts.access import MemberRequest, requires
 from apps.accounts.models import Invitation, Membership
+from apps.accounts.rights import Right, Role
 from apps.core.errors import HubError
 from apps.team import selectors, services
 from apps.team.forms import AgentForm, InviteForm, RoleForm, WorkspaceForm

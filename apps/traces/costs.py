@@ -1,4 +1,4 @@
-"""Costs computed anew, when prices have changed."""
+"""What calls cost: computed when they are stored, and anew when prices have changed."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from django.utils import timezone
 from apps.accounts.models import Agent
 from apps.contents.models import Content
 from apps.contents.search import MOST_HITS, matching
+from apps.contents.text import preview_of
 from apps.traces.forms import PERIODS
 from apps.traces.models import Introduction, Kind, Session, Span, Status
-from apps.traces.writing.spans import preview_of
 
 COUNT_UP_TO = 10_000
 SAMPLE = 1_000

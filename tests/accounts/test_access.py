@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from apps.accounts.access import ROLE_RIGHTS, Right, Role
 from apps.accounts.models import Agent, User
+from apps.accounts.rights import ROLE_RIGHTS, Right, Role
 from tests.world import PASSWORD, World, person
 
 

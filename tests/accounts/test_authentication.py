@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from apps.accounts.access import Scope
 from apps.accounts.models import ApiKey
+from apps.accounts.rights import Scope
 from apps.accounts.snapshot import NOTE_USE_EVERY_S
 from apps.team.services import create_api_key, revoke_api_key
 from tests.world import World

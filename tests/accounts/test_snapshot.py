@@ -12,8 +12,8 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from apps.accounts import snapshot
-from apps.accounts.access import Scope
 from apps.accounts.models import ApiKey
+from apps.accounts.rights import Scope
 from apps.accounts.snapshot import RENEW_EVERY_S, STALENESS_S, Kept, Keys
 from apps.team.services import create_api_key
 from tests.world import World

@@ -11,7 +11,8 @@ from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework import exceptions
 
-from apps.core.errors import ConflictError, HubError, api_exception_handler
+from apps.core.api_errors import api_exception_handler
+from apps.core.errors import ConflictError, HubError
 from apps.core.middleware import RefusalPages
 from apps.core.templatetags import hub
 

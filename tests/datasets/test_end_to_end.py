@@ -11,8 +11,8 @@ from apps.datasets.models import DatasetVersion
 from apps.discovery import services as discovery
 from apps.discovery.models import Task
 from apps.discovery.selectors import routable_keys
+from apps.ingest.services import ingest
 from apps.jobs.models import Job, State
-from apps.traces.ingest import ingest
 from apps.traces.models import Audience, Source
 from slmhub.demo.log import generate
 from slmhub.formats import parse_row

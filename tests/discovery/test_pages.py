@@ -56,7 +56,7 @@ def test_it_filters(world: World, query: str, shown: str, hidden: str) -> None:
 
 def test_without_calls_it_points_to_the_upload(world: World) -> None:
     page = world.client(world.curator).get(world.url("discovery:list")).content.decode()
-    assert world.url("traces:upload") in page
+    assert world.url("uploads:upload") in page
 
 
 def test_without_a_run_it_offers_one_with_the_number_of_calls(world: World) -> None:

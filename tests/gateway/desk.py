@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 from openai import OpenAI
 
-from apps.accounts.access import Scope
 from apps.accounts.models import Agent, ApiKey
+from apps.accounts.rights import Scope
+from apps.ingest.drain import drain
 from apps.registry.services import set_teacher
 from apps.rollouts import services as rollouts
 from apps.rollouts.models import Rollout, Route
 from apps.team.services import create_api_key
-from apps.traces.intake.drain import drain
 from apps.traces.models import Span
 from slmhub.formats.signature import routing_signature
 from tests.rollouts.evidence import evaluation, task

@@ -11,15 +11,15 @@ from asgiref.sync import sync_to_async
 from django.db.backends.utils import CursorWrapper
 
 from apps.accounts import snapshot
-from apps.accounts.access import Scope
+from apps.accounts.rights import Scope
 from apps.accounts.snapshot import Keys
 from apps.core.encryption import new_key, seal
 from apps.gateway.asgi import Gateway
 from apps.gateway.snapshot import read
 from apps.registry.models import Teacher
 from apps.registry.services import set_teacher
+from apps.spool.writer import SpoolWriter
 from apps.team.services import create_agent, create_api_key
-from apps.traces.intake.spool import SpoolWriter
 from tests.gateway.desk import ASK
 from tests.gateway.specialists import Upstream
 from tests.world import World

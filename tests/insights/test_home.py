@@ -8,8 +8,8 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from apps.accounts.access import Role
 from apps.accounts.models import Membership
+from apps.accounts.rights import Role
 from apps.discovery.models import TaskState
 from apps.events.models import EventType
 from apps.events.services import publish

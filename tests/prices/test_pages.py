@@ -81,4 +81,4 @@ def test_the_list_can_be_searched_and_says_when_nothing_is_found(world: World) -
 def test_costs_are_computed_anew_in_a_job(world: World) -> None:
     response = world.client(world.admin).post(world.workspace_url("prices:recompute"))
     assert response.status_code == 302
-    assert Job.objects.get().entry == "apps.traces.jobs.recompute_costs"
+    assert Job.objects.get().entry == "apps.prices.jobs.recompute_costs"

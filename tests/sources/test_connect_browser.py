@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.end_to_end.conftest import browser_type_launch_args  # noqa: F401
 from tests.end_to_end.hub import Hub, running_hub
 from tests.end_to_end.test_walkthrough import signed_in
+from tests.intake.exports import traces_json
 from tests.sources.connecting import AGENT, Admin
-from tests.traces.intake.exports import traces_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 REPLAY = Path(__file__).resolve().parents[3] / "shared/data/wire/sdk_replay"

@@ -12,11 +12,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.accounts.access import Scope
 from apps.accounts.models import ApiKey, User
+from apps.accounts.rights import Scope
 from apps.sources.snippets import snippets
+from apps.spool.record import Header, PayloadKind, SpoolRecord, framed, seal_record
 from apps.team.services import create_api_key
-from apps.traces.intake.spool import Header, Note, Way, framed, seal_note
 from apps.traces.models import Emitter, Source
 from tests.sources.test_doctor import emitter, span
 from tests.world import World
@@ -97,8 +97,8 @@ class TestHowFarTheIntakeIsBehind:
         return world.client(user).get(world.url("sources:list")).content.decode()
 
     def waiting(self, world: World, spool: Path, *, since_s: float, name: str = "web.1.000001.spool") -> None:
-        header = Header(way=Way.ROW, source=Source.API, agent=world.agent.pk)
-        record = framed(seal_note(Note(header, b"a secret")), time.time() - since_s)
+        header = Header(kind=PayloadKind.ROW, source=Source.API, agent=world.agent.pk)
+        record = framed(seal_record(SpoolRecord(header, b"a secret")), time.time() - since_s)
         (spool / name).write_bytes(record)
 
     def test_nothing_is_said_while_nothing_waits_for_long(self, world: World, spool: Path) -> None:

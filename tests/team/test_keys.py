@@ -8,8 +8,8 @@ from django.test import Client, RequestFactory
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.access import Scope
 from apps.accounts.models import ApiKey
+from apps.accounts.rights import Scope
 from apps.events.models import Event
 from apps.team import services
 from tests.world import World

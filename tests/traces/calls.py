@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from apps.accounts.models import Agent
-from apps.traces.ingest import IngestSummary, ingest
+from apps.ingest.services import IngestSummary, ingest
 from apps.traces.models import Source
 from slmhub import formats
 

@@ -11,15 +11,15 @@ import orjson
 import pytest
 from django.core.management import call_command
 
-from apps.accounts.access import Scope
 from apps.accounts.models import Workspace
+from apps.accounts.rights import Scope
 from apps.contents.models import Content
 from apps.team.services import create_api_key
 from apps.traces.models import Span
-from tests.traces.intake.exports import NOW
-from tests.traces.intake.sender import Sender, serving
+from tests.intake.exports import NOW
+from tests.intake.sender import Sender, serving
 from tests.traces.leaks import Planted
-from tests.traces.upload_files import imported, page, send
+from tests.uploads.upload_files import imported, page, send
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")

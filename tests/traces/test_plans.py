@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from apps.ingest.services import ingest
 from apps.team.services import create_agent
 from apps.traces import listing
-from apps.traces.ingest import ingest
 from apps.traces.models import Source, Span
 from slmhub.formats.records import Record, SpanKind
 from tests.traces.calls import says, user

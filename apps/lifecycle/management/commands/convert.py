@@ -9,13 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.accounts.access import Right
 from apps.accounts.models import Agent, User
+from apps.accounts.rights import Right
+from apps.core import health
 from apps.core.errors import HubError
-from apps.core.health import processes
-from apps.jobs import tree
 from apps.jobs.models import Job
 from apps.jobs.runner import run
+from apps.lifecycle import processes
 from apps.lifecycle.services import convert, wait_for
 from apps.registry.selectors import teacher_of
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         agent = _agent(options["agent"], options["workspace"])
         actor = _actor(agent, options["person"])
         with contextlib.ExitStack() as stack:
-            if processes():
+            if health.processes():
                 wait = wait_for
             else:
                 stack.enter_context(_own_servers(agent))
@@ -84,9 +84,9 @@ def _run_here(job: Job) -> Job:
 
 
 def _own_servers(agent: Agent) -> contextlib.AbstractContextManager[None]:
-    children, urls = [tree.specialist_server()], [f"{settings.SPECIALIST_SERVER_URL}/healthz"]
+    children, urls = [processes.specialist_server()], [f"{settings.SPECIALIST_SERVER_URL}/healthz"]
     teacher = teacher_of(agent)
     if teacher is not None and teacher.base_url.startswith(settings.DEMO_TEACHER_URL):
-        children.append(tree.demo_teacher())
+        children.append(processes.demo_teacher())
         urls.append(f"{settings.DEMO_TEACHER_URL}/healthz")
-    return tree.borrowed(children, urls)
+    return processes.borrowed(children, urls)

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.jobs.tree import migrate_all
 from apps.lifecycle.demo import CALLS, prepare
+from apps.lifecycle.processes import migrate_all
 from slmhub.demo.people import DEMO_PASSWORD, PEOPLE, STRANGER
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connections
 
 from apps.core.health import state_path
-from apps.jobs import tree
+from apps.lifecycle import processes
 from apps.registry.services import seed_catalogue
 from slmhub.supervision.supervisor import Supervisor
 
@@ -23,17 +23,17 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="also run the demo's simulated teacher")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tree.migrate_all()
+        processes.migrate_all()
         seed_catalogue()
         connections.close_all()
         children = [
-            tree.web(options["host"], options["port"]),
-            tree.worker("default"),
-            tree.worker("gpu"),
-            tree.specialist_server(),
-            tree.keeper(),
-            tree.ingest(),
-            *([tree.demo_teacher()] if options["demo"] else []),
+            processes.web(options["host"], options["port"]),
+            processes.worker("default"),
+            processes.worker("gpu"),
+            processes.specialist_server(),
+            processes.keeper(),
+            processes.ingest(),
+            *([processes.demo_teacher()] if options["demo"] else []),
         ]
         self.stdout.write(f"SLM Hub: http://{options['host']}:{options['port']}/  (Ctrl-C ends it)")
         Supervisor(children, state_path()).run()

@@ -1,0 +1,30 @@
+"""Costs computed anew after a change of prices, wherever costs are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from apps.accounts.models import Workspace
+from apps.jobs.runner import JobContext
+
+# A workspace and whom to tell (done, total); returns how many costs are other ones now.
+Recompute = Callable[[Workspace, Callable[[int, int], None]], int]
+
+_stores: list[Recompute] = []
+
+
+def stores_costs(recompute: Recompute) -> None:
+    """Called at start by an app whose rows hold costs: prices lie below it and cannot know them."""
+    if recompute not in _stores:
+        _stores.append(recompute)
+
+
+def recompute_costs(context: JobContext, *, workspace_id: int) -> dict[str, Any]:
+    """Computes all costs anew, but for those that an emitter gave."""
+    workspace = Workspace.objects.get(pk=workspace_id)
+
+    def tell(done: int, total: int) -> None:
+        context.progress(done, total, f"{done:,} calls looked at")
+
+    return {"changed": sum(recompute(workspace, tell) for recompute in _stores)}

@@ -1,1 +1,0 @@
-"""Files on their way in: received in pieces, sealed at rest, looked at, mapped, imported."""

@@ -1,1 +1,0 @@
-"""The streaming ways in: OTLP, and the addresses that the SDKs of Langfuse and LangSmith post to."""

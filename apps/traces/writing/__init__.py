@@ -1,1 +1,0 @@
-"""A batch of records as rows: known ones completed, new ones redacted, everything in one transaction."""
