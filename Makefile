@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
 WALKTHROUGH := tests/end_to_end/test_walkthrough.py
+TEMPLATES := find templates -name '*.html' -print0 | xargs -0
 export PORT ?= 8000
 
-.PHONY: demo test bench bench-peers starter style types architecture unit production slow walkthrough
+.PHONY: demo test bench bench-peers starter style types architecture unit production slow walkthrough format
 
 demo: $(VENV)/.installed
 	$(RUN) manage.py demo
@@ -22,9 +23,20 @@ test: $(VENV)/.installed-dev
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit production
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target slow walkthrough
 
+# Python by ruff, templates by djade (tags) and djhtml (indentation), CSS and JavaScript by biome.
 style:
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(TEMPLATES) $(VENV)/bin/djade --check --target-version 5.2
+	$(TEMPLATES) $(VENV)/bin/djhtml --check --tabwidth 2
+	$(VENV)/bin/biome check --error-on-warnings
+
+format:
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	-$(TEMPLATES) $(VENV)/bin/djade --target-version 5.2
+	-$(TEMPLATES) $(VENV)/bin/djhtml --tabwidth 2
+	$(VENV)/bin/biome check --write
 
 types:
 	$(VENV)/bin/mypy

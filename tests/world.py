@@ -63,5 +63,10 @@ class World:
         return outcomes
 
 
+def collapsed(page: bytes) -> str:
+    """HTML with its white space collapsed, as a browser reads it."""
+    return " ".join(page.decode().split())
+
+
 def person(name: str) -> User:
     return User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.capitalize())

@@ -187,6 +187,11 @@ class Span(Timestamped):
             models.Index(fields=["emitter", "-id"], name="span_of_emitter"),
         ]
 
+    @property
+    def label(self) -> str:
+        """What lists call it: a call by what it did, any other span by its name."""
+        return (self.action or "call") if self.kind == Kind.LLM else (self.name or self.kind)
+
 
 class Introduction(models.Model):
     """The call that first showed a message in its session; a search hit leads here."""

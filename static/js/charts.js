@@ -13,17 +13,41 @@
 
   function template() {
     const series = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => colour(`--chart-${n}`));
-    const axis = { gridcolor: colour("--line"), linecolor: colour("--line-strong"), zerolinecolor: colour("--line-strong"),
-      automargin: true, title: { font: { size: 12, color: colour("--text-3") }, standoff: 8 } };
-    return { layout: {
-      colorway: series, xaxis: axis, yaxis: axis,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--text-2") },
-      margin: { l: 48, r: 12, t: 12, b: 36 }, hovermode: "closest",
-      hoverlabel: { bgcolor: colour("--raised"), bordercolor: colour("--line-strong"), font: { color: colour("--text") } },
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
-      colorscale: { sequential: [[0, colour("--accent-soft")], [1, colour("--accent")]] },
-    } };
+    const axis = {
+      gridcolor: colour("--line"),
+      linecolor: colour("--line-strong"),
+      zerolinecolor: colour("--line-strong"),
+      automargin: true,
+      title: { font: { size: 12, color: colour("--text-3") }, standoff: 8 },
+    };
+    return {
+      layout: {
+        colorway: series,
+        xaxis: axis,
+        yaxis: axis,
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        font: {
+          family: getComputedStyle(document.body).fontFamily,
+          size: 12,
+          color: colour("--text-2"),
+        },
+        margin: { l: 48, r: 12, t: 12, b: 36 },
+        hovermode: "closest",
+        hoverlabel: {
+          bgcolor: colour("--raised"),
+          bordercolor: colour("--line-strong"),
+          font: { color: colour("--text") },
+        },
+        legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+        colorscale: {
+          sequential: [
+            [0, colour("--accent-soft")],
+            [1, colour("--accent")],
+          ],
+        },
+      },
+    };
   }
 
   function resolve(value) {
@@ -45,7 +69,11 @@
     if (!source) return;
     const figure = resolve(JSON.parse(source.textContent));
     const layout = { ...figure.layout, template: template() };
-    window.Plotly.react(element, figure.data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+    window.Plotly.react(element, figure.data, layout, {
+      responsive: true,
+      displaylogo: false,
+      displayModeBar: false,
+    });
     if (element.dataset.drawn) return;
     element.dataset.drawn = "yes";
     element.on("plotly_click", follow);

@@ -20,7 +20,8 @@
     const dot = document.getElementById("live-dot");
     if (!dot) return;
     const word = state === "open" ? "Live" : "Reconnecting";
-    dot.title = state === "open" ? "Live: this page updates by itself" : "Connection lost, trying again";
+    dot.title =
+      state === "open" ? "Live: this page updates by itself" : "Connection lost, trying again";
     const text = dot.querySelector(".live-word");
     if (text && text.textContent !== word) text.textContent = word;
   }
@@ -35,7 +36,10 @@
   function connect() {
     clearTimeout(retryTimer);
     socket = new WebSocket(address());
-    socket.onopen = () => { retryMs = RETRY_MIN_MS; show("open"); };
+    socket.onopen = () => {
+      retryMs = RETRY_MIN_MS;
+      show("open");
+    };
     socket.onmessage = (message) => receive(message.data);
     socket.onclose = () => {
       show("closed");
@@ -46,7 +50,11 @@
 
   function receive(text) {
     let event;
-    try { event = JSON.parse(text); } catch { return; }
+    try {
+      event = JSON.parse(text);
+    } catch {
+      return;
+    }
     if (typeof event.type !== "string") return;
     if (Number.isInteger(event.seq)) {
       if (event.seq <= after) return; // replayed and already seen
@@ -60,11 +68,15 @@
 
   function listens(element, event) {
     const typed = words(element.dataset.liveOn).some((pattern) =>
-      pattern.endsWith("*") ? event.type.startsWith(pattern.slice(0, -1)) : pattern === event.type);
-    return typed && words(element.dataset.liveMatch).every((pair) => {
-      const colon = pair.indexOf(":");
-      return String((event.data || {})[pair.slice(0, colon)]) === pair.slice(colon + 1);
-    });
+      pattern.endsWith("*") ? event.type.startsWith(pattern.slice(0, -1)) : pattern === event.type,
+    );
+    return (
+      typed &&
+      words(element.dataset.liveMatch).every((pair) => {
+        const colon = pair.indexOf(":");
+        return String(event.data?.[pair.slice(0, colon)]) === pair.slice(colon + 1);
+      })
+    );
   }
 
   function words(text) {
@@ -79,7 +91,9 @@
   // An answer under way may be older than this event, so wait for its swap, which replaces the element, and ask again.
   function fire(element) {
     pending.delete(element);
-    const current = document.contains(element) ? element : element.id && document.getElementById(element.id);
+    const current = document.contains(element)
+      ? element
+      : element.id && document.getElementById(element.id);
     if (!current || !window.htmx) return;
     if (current.classList.contains("htmx-request")) refresh(current);
     else window.htmx.trigger(current, "live");

@@ -1,8 +1,10 @@
 // Keyboard cursor for tables with data-keyboard: j k ↑ ↓ move, Enter opens, x ticks, / filters, ? shows the keys.
 (() => {
   "use strict";
-  const typing = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
-  const rows = (table) => [...table.querySelectorAll("tbody > tr")].filter((row) => row.querySelector("td"));
+  const typing = (target) =>
+    target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  const rows = (table) =>
+    [...table.querySelectorAll("tbody > tr")].filter((row) => row.querySelector("td"));
   const link = (row) => row.querySelector("a.row-link") || row.querySelector("a[href]");
   let active = null; // the table the cursor was last in
   let lost = null; // where the cursor stood when live.js replaced its row
@@ -41,16 +43,26 @@
   function act(event) {
     const cursor = document.querySelector("tr.is-cursor");
     switch (event.key) {
-      case "j": case "ArrowDown": move(1); return true;
-      case "k": case "ArrowUp": move(-1); return true;
-      case "x": if (cursor) tick(cursor); return Boolean(cursor);
+      case "j":
+      case "ArrowDown":
+        move(1);
+        return true;
+      case "k":
+      case "ArrowUp":
+        move(-1);
+        return true;
+      case "x":
+        if (cursor) tick(cursor);
+        return Boolean(cursor);
       case "Enter": {
         // A focused control keeps its own Enter.
-        if (!cursor || !link(cursor) || event.target.closest("a, button, input, summary")) return false;
+        if (!cursor || !link(cursor) || event.target.closest("a, button, input, summary"))
+          return false;
         link(cursor).click();
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 
@@ -65,7 +77,8 @@
       if (!filter) return;
       filter.focus();
       filter.select();
-    } else if (!table() || event.target.closest("details[open], [role=listbox]") || !act(event)) return;
+    } else if (!table() || event.target.closest("details[open], [role=listbox]") || !act(event))
+      return;
     event.preventDefault();
   });
 
@@ -95,11 +108,13 @@
   document.addEventListener("htmx:beforeSwap", () => {
     const cursor = document.querySelector("tr.is-cursor");
     const target = cursor && link(cursor);
-    lost = target && target.getAttribute("href");
+    lost = target?.getAttribute("href");
   });
   document.addEventListener("htmx:afterSettle", () => {
     if (!lost || document.querySelector("tr.is-cursor")) return;
-    const again = [...document.querySelectorAll("table[data-keyboard] tbody a")].find((a) => a.getAttribute("href") === lost);
+    const again = [...document.querySelectorAll("table[data-keyboard] tbody a")].find(
+      (a) => a.getAttribute("href") === lost,
+    );
     if (again) place(again.closest("tr"));
   });
 })();

@@ -4,7 +4,13 @@
   const KEY = "hub-theme";
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const stored = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
+  const stored = () => {
+    try {
+      return localStorage.getItem(KEY);
+    } catch {
+      return null;
+    }
+  };
   const current = () => root.dataset.theme || (system.matches ? "dark" : "light");
   const press = () => {
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {
@@ -22,7 +28,11 @@
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-toggle]")) return;
     root.dataset.theme = current() === "dark" ? "light" : "dark";
-    try { localStorage.setItem(KEY, root.dataset.theme); } catch { /* private mode: this page only */ }
+    try {
+      localStorage.setItem(KEY, root.dataset.theme);
+    } catch {
+      /* private mode: this page only */
+    }
     announce();
   });
 })();

@@ -23,7 +23,8 @@
 
   // Good news leaves by itself, bad news waits to be read.
   function fade(item) {
-    if (item.dataset.tone !== "bad" && item.dataset.tone !== "warn") setTimeout(() => item.remove(), TOAST_MS);
+    if (item.dataset.tone !== "bad" && item.dataset.tone !== "warn")
+      setTimeout(() => item.remove(), TOAST_MS);
   }
 
   async function copy(button) {
@@ -37,7 +38,9 @@
     }
     const label = button.textContent;
     button.textContent = "Copied";
-    setTimeout(() => { button.textContent = label; }, 1500);
+    setTimeout(() => {
+      button.textContent = label;
+    }, 1500);
   }
 
   function closePeek() {
@@ -53,9 +56,11 @@
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
     }
-    if (on("[data-dialog-open]")) document.getElementById(on("[data-dialog-open]").dataset.dialogOpen)?.showModal();
+    if (on("[data-dialog-open]"))
+      document.getElementById(on("[data-dialog-open]").dataset.dialogOpen)?.showModal();
     else if (on("[data-dialog-close]")) on("dialog")?.close();
-    else if (event.target.matches("dialog[open]")) event.target.close(); // the backdrop
+    else if (event.target.matches("dialog[open]"))
+      event.target.close(); // the backdrop
     else if (on("[data-copy]")) copy(on("[data-copy]"));
     else if (on("[data-toast-close]")) on(".toast").remove();
     else if (on("[data-peek-close]")) closePeek();
@@ -70,22 +75,28 @@
     } else if (!closePeek() && location.hash === "#sidebar") location.hash = "main";
   });
 
-  const failure = (status) => status === 403 ? "You may not do this in this workspace."
-    : status === 404 ? "This is no longer here. Reload the page."
-    : `The server could not do this (${status}). Nothing was changed.`;
+  const failure = (status) =>
+    status === 403
+      ? "You may not do this in this workspace."
+      : status === 404
+        ? "This is no longer here. Reload the page."
+        : `The server could not do this (${status}). Nothing was changed.`;
   document.addEventListener("htmx:responseError", (event) => {
     // A fragment that refreshes itself tries again at the next event; only what a person did is worth a word.
-    if (event.detail.requestConfig.triggeringEvent?.type !== "live") toast(failure(event.detail.xhr.status), "bad");
+    if (event.detail.requestConfig.triggeringEvent?.type !== "live")
+      toast(failure(event.detail.xhr.status), "bad");
   });
   document.addEventListener("htmx:sendError", (event) => {
-    if (event.detail.requestConfig?.triggeringEvent?.type !== "live") toast("The server cannot be reached.", "bad");
+    if (event.detail.requestConfig?.triggeringEvent?.type !== "live")
+      toast("The server cannot be reached.", "bad");
   });
   document.querySelectorAll(".toast").forEach(fade);
 
   // What scrolls sideways must be reachable by keys, also where nothing in it takes the focus.
   function reach() {
     for (const box of document.querySelectorAll(".table-wrap")) {
-      const scrolls = box.scrollWidth > box.clientWidth && !box.querySelector("a[href], button, input, select");
+      const scrolls =
+        box.scrollWidth > box.clientWidth && !box.querySelector("a[href], button, input, select");
       if (!scrolls) {
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
         continue;

@@ -22,28 +22,54 @@
   let delivery = "";
 
   class Refusal extends Error {
-    constructor(message, status) { super(message); this.status = status; }
-    get isTransient() { return TRANSIENT.has(this.status); }
+    constructor(message, status) {
+      super(message);
+      this.status = status;
+    }
+    get isTransient() {
+      return TRANSIENT.has(this.status);
+    }
   }
 
   // ---- what is remembered over a reload ----------------------------------------
-  const keyOf = (file) => PREFIX + [form.dataset.tusUrl, file.name, file.size, file.lastModified].join("|");
+  const keyOf = (file) =>
+    PREFIX + [form.dataset.tusUrl, file.name, file.size, file.lastModified].join("|");
   function remembered(file) {
-    try { return JSON.parse(localStorage.getItem(keyOf(file))) || {}; } catch { return {}; }
+    try {
+      return JSON.parse(localStorage.getItem(keyOf(file))) || {};
+    } catch {
+      return {};
+    }
   }
   function remember(item) {
-    try { localStorage.setItem(keyOf(item.file), JSON.stringify({ url: item.url, delivery })); } catch { /* full */ }
+    try {
+      localStorage.setItem(keyOf(item.file), JSON.stringify({ url: item.url, delivery }));
+    } catch {
+      /* full */
+    }
   }
   function forget(item) {
-    try { localStorage.removeItem(keyOf(item.file)); } catch { /* none */ }
+    try {
+      localStorage.removeItem(keyOf(item.file));
+    } catch {
+      /* none */
+    }
   }
 
   // ---- the protocol -------------------------------------------------------------
-  function request(method, url, { headers = {}, body = null, onProgress = null, item = null } = {}) {
+  function request(
+    method,
+    url,
+    { headers = {}, body = null, onProgress = null, item = null } = {},
+  ) {
     return new Promise((resolve, reject) => {
       const xhr = new XMLHttpRequest();
       xhr.open(method, url);
-      for (const [name, value] of Object.entries({ "Tus-Resumable": "1.0.0", "X-CSRFToken": token, ...headers })) {
+      for (const [name, value] of Object.entries({
+        "Tus-Resumable": "1.0.0",
+        "X-CSRFToken": token,
+        ...headers,
+      })) {
         xhr.setRequestHeader(name, value);
       }
       if (onProgress) xhr.upload.onprogress = (event) => onProgress(event.loaded);
@@ -64,7 +90,9 @@
       const { message, hint } = JSON.parse(xhr.responseText).error;
       return [message, hint].filter(Boolean).join(" ");
     } catch {
-      return xhr.status === 403 ? "You may not upload here. Reload the page." : `The server refused it (${xhr.status}).`;
+      return xhr.status === 403
+        ? "You may not upload here. Reload the page."
+        : `The server refused it (${xhr.status}).`;
     }
   }
 
@@ -94,7 +122,10 @@
 
   async function sendPiece(item) {
     const start = item.offset;
-    const headers = { "Upload-Offset": String(start), "Content-Type": "application/offset+octet-stream" };
+    const headers = {
+      "Upload-Offset": String(start),
+      "Content-Type": "application/offset+octet-stream",
+    };
     const onProgress = (loaded) => advance(item, start + loaded);
     const body = item.file.slice(start, start + PIECE);
     const answer = await request("PATCH", item.url, { headers, body, onProgress, item });
@@ -131,20 +162,35 @@
 
   function next() {
     const free = AT_ONCE - items.filter((item) => item.state === "sending").length;
-    items.filter((item) => item.state === "waiting").slice(0, free).forEach(send);
+    items
+      .filter((item) => item.state === "waiting")
+      .slice(0, free)
+      .forEach(send);
     settle();
   }
 
   // ---- one file's row -------------------------------------------------------------
   function add(file) {
-    const double = items.find((item) => keyOf(item.file) === keyOf(file) && item.state !== "cancelled");
+    const double = items.find(
+      (item) => keyOf(item.file) === keyOf(file) && item.state !== "cancelled",
+    );
     if (double) {
       if (double.state === "failed" || double.state === "paused") resume(double);
       return;
     }
     const row = template.content.firstElementChild.cloneNode(true);
     const known = remembered(file);
-    const item = { file, row, url: known.url || "", offset: 0, retries: 0, state: "waiting", run: 0, rate: 0, seen: null };
+    const item = {
+      file,
+      row,
+      url: known.url || "",
+      offset: 0,
+      retries: 0,
+      state: "waiting",
+      run: 0,
+      rate: 0,
+      seen: null,
+    };
     row.querySelector("[data-name]").textContent = file.name;
     row.querySelector("[data-size]").textContent = bytes(file.size);
     row.querySelector("progress").setAttribute("aria-label", `Upload of ${file.name}`);
@@ -158,7 +204,8 @@
     set(item, "waiting");
     note(item, known.url ? "Waiting to go on" : "Waiting");
     if (!file.size) fail(item, "The file is empty.");
-    else if (file.size > limit) fail(item, `An upload may have at most ${bytes(limit)}. This one has ${bytes(file.size)}.`);
+    else if (file.size > limit)
+      fail(item, `An upload may have at most ${bytes(limit)}. This one has ${bytes(file.size)}.`);
   }
 
   function set(item, state) {
@@ -167,7 +214,8 @@
     item.row.querySelector("[data-pause]").hidden = state !== "sending" && state !== "waiting";
     item.row.querySelector("[data-resume]").hidden = state !== "paused" && state !== "failed";
     if (state === "done") item.row.querySelector("[data-cancel]").textContent = "Remove";
-    item.row.querySelector(".progress").dataset.state = { failed: "failed", done: "done" }[state] || "running";
+    item.row.querySelector(".progress").dataset.state =
+      { failed: "failed", done: "done" }[state] || "running";
   }
 
   function advance(item, sent, isResumed = false) {
@@ -183,10 +231,13 @@
       item.seen = { at: now, sent };
     }
     const share = Math.floor((sent / item.file.size) * 100);
-    const left = item.rate ? ` · ${bytes(item.rate)}/s · ${duration((item.file.size - sent) / item.rate)} left` : "";
+    const left = item.rate
+      ? ` · ${bytes(item.rate)}/s · ${duration((item.file.size - sent) / item.rate)} left`
+      : "";
     note(item, `${share} %${left}`);
     const quarter = Math.floor(share / 25);
-    if (quarter !== item.quarter && quarter > 0 && quarter < 4) say(`${item.file.name}: ${share} %`);
+    if (quarter !== item.quarter && quarter > 0 && quarter < 4)
+      say(`${item.file.name}: ${share} %`);
     item.quarter = quarter;
   }
 
@@ -231,7 +282,9 @@
 
   // ---- the whole -------------------------------------------------------------------
   function settle() {
-    const open = items.some((item) => item.state === "sending" || item.state === "waiting" || item.state === "paused");
+    const open = items.some(
+      (item) => item.state === "sending" || item.state === "waiting" || item.state === "paused",
+    );
     const done = items.filter((item) => item.state === "done").length;
     const failed = items.some((item) => item.state === "failed");
     review.hidden = !done;
@@ -242,44 +295,71 @@
   function choose(files) {
     if (!files.length) return;
     const known = [...files].map(remembered).find((one) => one.delivery);
-    delivery ||= known?.delivery || crypto.getRandomValues(new Uint32Array(4)).reduce((id, n) => id + n.toString(16).padStart(8, "0"), "");
+    delivery ||=
+      known?.delivery ||
+      crypto
+        .getRandomValues(new Uint32Array(4))
+        .reduce((id, n) => id + n.toString(16).padStart(8, "0"), "");
     list.hidden = false;
     [...files].forEach(add);
     say(`${files.length} ${files.length === 1 ? "file" : "files"} chosen.`);
     next();
   }
 
-  const note = (item, text) => { item.row.querySelector("[data-note]").textContent = text; };
-  const say = (text) => { spoken.textContent = text; };
+  const note = (item, text) => {
+    item.row.querySelector("[data-note]").textContent = text;
+  };
+  const say = (text) => {
+    spoken.textContent = text;
+  };
 
   function bytes(count) {
     const units = ["B", "KiB", "MiB", "GiB"];
     let at = 0;
-    while (count >= 1024 && at < units.length - 1) { count /= 1024; at += 1; }
+    while (count >= 1024 && at < units.length - 1) {
+      count /= 1024;
+      at += 1;
+    }
     return `${at && count < 100 ? count.toFixed(1) : Math.round(count)} ${units[at]}`;
   }
 
   function duration(seconds) {
     if (seconds < 60) return `${Math.ceil(seconds)} s`;
-    return seconds < 3600 ? `${Math.ceil(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`;
+    return seconds < 3600
+      ? `${Math.ceil(seconds / 60)} min`
+      : `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`;
   }
 
-  input.addEventListener("change", () => { choose(input.files); input.value = ""; });
+  input.addEventListener("change", () => {
+    choose(input.files);
+    input.value = "";
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.querySelector("[data-without-script]").hidden = true;
   input.required = false;
   zone.classList.add("is-live");
   zone.querySelector("[data-choose]").hidden = false;
   // Dropped beside the zone, a file would replace the page.
-  for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => event.preventDefault());
+  for (const type of ["dragover", "drop"])
+    document.addEventListener(type, (event) => event.preventDefault());
   const over = (is) => zone.classList.toggle("is-over", is);
   zone.addEventListener("dragenter", () => over(true));
   zone.addEventListener("dragover", () => over(true));
-  zone.addEventListener("dragleave", (event) => { if (!zone.contains(event.relatedTarget)) over(false); });
-  document.addEventListener("drop", (event) => { over(false); choose(event.dataTransfer?.files || []); });
-  document.addEventListener("click", (event) => { if (event.target.closest("[data-choose-again]")) input.click(); });
-  window.addEventListener("online", () => items.filter((item) => item.state === "failed" && item.url).forEach(resume));
+  zone.addEventListener("dragleave", (event) => {
+    if (!zone.contains(event.relatedTarget)) over(false);
+  });
+  document.addEventListener("drop", (event) => {
+    over(false);
+    choose(event.dataTransfer?.files || []);
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-choose-again]")) input.click();
+  });
+  window.addEventListener("online", () =>
+    items.filter((item) => item.state === "failed" && item.url).forEach(resume),
+  );
   window.addEventListener("beforeunload", (event) => {
-    if (items.some((item) => item.state === "sending" || item.state === "waiting")) event.preventDefault();
+    if (items.some((item) => item.state === "sending" || item.state === "waiting"))
+      event.preventDefault();
   });
 })();

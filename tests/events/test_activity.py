@@ -9,7 +9,7 @@ from django.urls import reverse
 from apps.events.models import PROGRESS_TYPES, Event, EventType
 from apps.events.sentences import LISTS, SUBJECTS, VERBS, sentence
 from apps.events.services import publish
-from tests.world import World
+from tests.world import World, collapsed
 
 
 def happened(world: World, kind: EventType, actor: Any = None, **data: Any) -> Event:
@@ -20,7 +20,7 @@ def happened(world: World, kind: EventType, actor: Any = None, **data: Any) -> E
 def page(world: World, query: str = "") -> str:
     response = world.client(world.viewer).get(world.workspace_url("events:activity") + query)
     assert response.status_code == 200
-    return response.content.decode()
+    return collapsed(response.content)
 
 
 def timeline(text: str) -> str:

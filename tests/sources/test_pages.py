@@ -19,7 +19,7 @@ from apps.spool.record import Header, PayloadKind, SpoolRecord, framed, seal_rec
 from apps.team.services import create_api_key
 from apps.traces.models import Emitter, Source
 from tests.sources.test_doctor import emitter, span
-from tests.world import World
+from tests.world import World, collapsed
 
 pytestmark = pytest.mark.django_db
 SECRET = re.compile(r"hub_[\w-]{43}")
@@ -94,7 +94,7 @@ class TestHowFarTheIntakeIsBehind:
         return tmp_path
 
     def page(self, world: World, user: User) -> str:
-        return world.client(user).get(world.url("sources:list")).content.decode()
+        return collapsed(world.client(user).get(world.url("sources:list")).content)
 
     def waiting(self, world: World, spool: Path, *, since_s: float, name: str = "web.1.000001.spool") -> None:
         header = Header(kind=PayloadKind.ROW, source=Source.API, agent=world.agent.pk)

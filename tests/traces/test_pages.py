@@ -9,7 +9,7 @@ from django.http import HttpResponseBase
 from apps.privacy.models import Finding
 from apps.traces.models import Session, Span
 from tests.traces.calls import PROMPT, row, says, session_rows, taken_in, tool_says, user
-from tests.world import World
+from tests.world import World, collapsed
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -17,7 +17,7 @@ SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 def page(world: World, name: str, *arguments: Any, **query: str) -> str:
     response: Any = world.client(world.viewer).get(world.url(name, *arguments), query)
     assert response.status_code == 200
-    return response.content.decode()
+    return collapsed(response.content)
 
 
 class TestList:
