@@ -12,8 +12,14 @@ from typing import Any
 from tests.upgrade.rows import rows
 
 Values = dict[str, Any]
+ENTRIES = {
+    "apps.traces.jobs.import_upload": "apps.uploads.jobs.import_upload",
+    "apps.traces.jobs.recompute_costs": "apps.prices.jobs.recompute_costs",
+}
 # A column that says it otherwise: (model, column) → what the old value has become, given the old row.
-BECOMES: dict[tuple[str, str], Callable[[Any, Values], Any]] = {}
+BECOMES: dict[tuple[str, str], Callable[[Any, Values], Any]] = {
+    ("Job", "entry"): lambda entry, _: ENTRIES.get(entry, entry),
+}
 # A column that went, with where its content is now.
 GONE: dict[tuple[str, str], str] = {}
 # A column or model under another name.
