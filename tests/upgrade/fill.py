@@ -4,7 +4,7 @@ Run as a file, by `tests.upgrade.old`, in a checkout of that version and with it
 below are that version's, whatever they have become since. What is left behind is told in `filled.json`.
 """
 
-# ruff: noqa: E402 - models need the settings first
+# ruff: noqa: E402, I001 - models need the settings first; the modules are those of another version
 from __future__ import annotations
 
 import argparse
