@@ -13,7 +13,7 @@ from django.conf import settings
 from apps.core.errors import HubError
 from apps.discovery.call_lines import recurring_calls, write_lines
 from apps.discovery.models import DiscoveryRun
-from apps.discovery.results import read_clusters, read_places
+from apps.discovery.results import read_clusters, read_placed
 from apps.discovery.storing import store
 from apps.jobs.processes import run_child
 from apps.jobs.runner import JobContext
@@ -45,7 +45,7 @@ def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
     context.progress(0, 0, "storing tasks")
     discovery.parameters = {**discovery.parameters, **summary["params"]}
     discovery.save(update_fields=["parameters"])
-    figures = store(discovery, read_clusters(summary), list(read_places(folder / "places.jsonl")))
+    figures = store(discovery, read_clusters(summary), list(read_placed(folder / "places.jsonl")))
     shutil.rmtree(folder)
     return {**figures, "seconds": summary["timings"]}
 

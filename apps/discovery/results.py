@@ -19,7 +19,7 @@ SAME_TASK = 0.5
 
 
 @dataclass(frozen=True)
-class Place:
+class PlacedCall:
     """Where one call was put."""
 
     span: int
@@ -55,11 +55,11 @@ class Cluster:
         return parse_cell(self.cell).previous
 
 
-def read_places(path: Path) -> Iterator[Place]:
+def read_placed(path: Path) -> Iterator[PlacedCall]:
     with path.open("rb") as file:
         for line in file:
             row = orjson.loads(line)
-            yield Place(int(row["id"]), row["cluster"], row["probability"], row["x"], row["y"])
+            yield PlacedCall(int(row["id"]), row["cluster"], row["probability"], row["x"], row["y"])
 
 
 def read_clusters(summary: Mapping[str, Any]) -> list[Cluster]:
@@ -130,7 +130,7 @@ def fresh_key(cluster: Cluster, taken: set[str]) -> str:
     return next(key for key in keys if key not in taken)
 
 
-def count_shared(places: Iterable[Place], before: Mapping[int, int]) -> Counter[tuple[int, int]]:
+def count_shared(places: Iterable[PlacedCall], before: Mapping[int, int]) -> Counter[tuple[int, int]]:
     """Calls by (task before, cluster now); `before` is span → task."""
     return Counter(
         (before[place.span], place.cluster)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.accounts.models import Agent
 from apps.discovery.call_lines import recurring_calls
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
-from apps.discovery.results import NONE, Cluster, Known, Place, count_shared, fresh_key, recognise
+from apps.discovery.results import NONE, Cluster, Known, PlacedCall, count_shared, fresh_key, recognise
 from apps.events.models import EventType
 from apps.events.services import publish
 from apps.traces.models import Audience, Outcome, Span
@@ -26,7 +26,7 @@ LABEL_SHARE, LABEL_KINDS, LABEL_LENGTH, LABEL_CALLS = 0.1, 50, 40, 20
 
 
 @transaction.atomic
-def store(run: DiscoveryRun, clusters: Sequence[Cluster], places: Sequence[Place]) -> dict[str, int]:
+def store(run: DiscoveryRun, clusters: Sequence[Cluster], places: Sequence[PlacedCall]) -> dict[str, int]:
     """Replaces the agent's assignments. Names, states and merges of recognised tasks stay."""
     agent = run.agent
     before = dict(Assignment.objects.filter(task__agent=agent).values_list("span_id", "task_id"))
@@ -76,7 +76,7 @@ def _save_tasks(
     return saved
 
 
-def _assign(agent: Agent, places: Sequence[Place], tasks: dict[int, Task]) -> None:
+def _assign(agent: Agent, places: Sequence[PlacedCall], tasks: dict[int, Task]) -> None:
     Assignment.objects.filter(task__agent=agent).delete()
     # A call may have been erased while the clustering ran.
     alive = set(Span.objects.filter(agent=agent).values_list("pk", flat=True))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models.functions import Left
@@ -13,17 +15,22 @@ from apps.contents.addressing import Original
 from apps.contents.models import Content
 from apps.contents.services import chunks, one_writer
 from apps.contents.text import preview_of
+from apps.core.bulk import insert, update
 from apps.events.models import EventType
 from apps.events.services import publish
-from apps.ingest.completion import has_delivered
-from apps.ingest.emitters import Emitters
-from apps.ingest.lookup import Stored, stored
-from apps.ingest.rows import Desk, Outcome, Rows
-from apps.ingest.spans import Known
-from apps.ingest.staging import Addresses, Staged, UnstorableError, staged
+from apps.ingest import families
+from apps.ingest.completion import completed, has_delivered, shows_otherwise
+from apps.ingest.emitters import Emitters, Name
+from apps.ingest.introductions import Introductions
+from apps.ingest.library import ContentReader
+from apps.ingest.lookup import Key, Stored, stored
+from apps.ingest.pending import Addresses, PendingSpan, UnstorableError, pending_span
+from apps.ingest.sessions import forget, learn, sessions_for
+from apps.ingest.spans import SpanContext, StoredContent, span_of
 from apps.prices.book import PriceBook
 from apps.privacy.redact import Draft, Redactor, Scanned, UnredactableError
-from apps.traces.models import Source
+from apps.traces.costs import cost_of
+from apps.traces.models import Source, Span
 from slmhub.formats import Record, Reject
 
 # Contents and ids remembered by one run: what repeats comes back soon.
@@ -31,6 +38,19 @@ MOST_KNOWN = 100_000
 # Hex ids with a letter among them are random numbers, never a value of a person.
 _RANDOM_ID = re.compile(r"(?=[0-9-]*[a-f])[0-9a-f]{8}(?:-?[0-9a-f]{4}){2,6}(?:[0-9a-f]{8})?")
 _THEIRS = "this span is stored already, for another agent of the workspace"
+_NEVER_CHANGED = {"id", "created_at", "workspace", "agent", "trace_id", "span_id", "source"}
+_CHANGED = [field.name for field in Span._meta.concrete_fields if field.name not in _NEVER_CHANGED]
+
+
+@dataclass
+class BatchOutcome:
+    """What became of a batch, counted by emitter under the names of its columns."""
+
+    rejected: list[Reject] = field(default_factory=list)
+    by_emitter: dict[Name, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def number(self, became: str) -> int:
+        return sum(counts[became] for counts in self.by_emitter.values())
 
 
 class Writer:
@@ -43,14 +63,14 @@ class Writer:
         self.redactor = Redactor(agent.workspace)
         self.emitters = Emitters(agent, source, self.redactor.redact(emitter_hint[:120]))
         self.addresses = Addresses(self.redactor.keyring)
-        self.known: dict[bytes, Known] = {}
-        self.desk = Desk(agent, source, self.redactor, self.emitters, self.known, PriceBook(agent.workspace))
+        self.known: dict[bytes, StoredContent] = {}
+        self.prices = PriceBook(agent.workspace)
         self._ids: dict[str, str] = {"": ""}
 
-    def write(self, records: Sequence[tuple[int, Record]], refused: int = 0) -> Outcome:
+    def write(self, records: Sequence[tuple[int, Record]], refused: int = 0) -> BatchOutcome:
         """`refused` lines of the same delivery could not even be read; they count for its emitter."""
-        outcome = Outcome()
-        items = [staged(line, record, self.redactor.keyring) for line, record in records]
+        outcome = BatchOutcome()
+        items = [pending_span(line, record, self.redactor.keyring) for line, record in records]
         items = self._new(self._with_ids(items, outcome), outcome)
         originals: dict[bytes, Original] = {}
         items = self._addressed(items, originals, outcome)
@@ -63,7 +83,10 @@ class Writer:
             self._count(outcome, refused)
         return outcome
 
-    def _with_ids(self, items: list[Staged], outcome: Outcome) -> list[Staged]:
+    def emitter_name(self, item: PendingSpan) -> Name:
+        return self.emitters.named(item.record.format, item.emitter)
+
+    def _with_ids(self, items: list[PendingSpan], outcome: BatchOutcome) -> list[PendingSpan]:
         if len(self._ids) > MOST_KNOWN:
             self._ids = {"": ""}
         texts = dict.fromkeys(text for item in items for text in (*_searched_ids(item), item.emitter))
@@ -92,7 +115,7 @@ class Writer:
         self._ids |= {text: self.redactor.redacted(scan) for text, scan in scans.items()}
         return broken
 
-    def _new(self, items: list[Staged], outcome: Outcome) -> list[Staged]:
+    def _new(self, items: list[PendingSpan], outcome: BatchOutcome) -> list[PendingSpan]:
         """The items that may say something new: neither stored nor twice in this batch."""
         known = stored(self.workspace, (item.key for item in items))
         fresh, seen = [], set()
@@ -101,15 +124,15 @@ class Writer:
             if there is not None and there.agent_id != self.agent.pk:
                 self._refuse(item, UnstorableError(_THEIRS), outcome)
             elif (key, item.fingerprint) in seen or _is_known(item, there):
-                outcome.by_emitter[self.desk.emitter_name(item)]["duplicate"] += 1
+                outcome.by_emitter[self.emitter_name(item)]["duplicate"] += 1
             else:
                 seen.add((key, item.fingerprint))
                 fresh.append(item)
         return fresh
 
     def _addressed(
-        self, items: list[Staged], originals: dict[bytes, Original], outcome: Outcome
-    ) -> list[Staged]:
+        self, items: list[PendingSpan], originals: dict[bytes, Original], outcome: BatchOutcome
+    ) -> list[PendingSpan]:
         kept = []
         for item in items:
             try:
@@ -120,8 +143,8 @@ class Writer:
         return kept
 
     def _drafts(
-        self, originals: dict[bytes, Original], items: list[Staged], outcome: Outcome
-    ) -> tuple[list[Draft], list[Staged]]:
+        self, originals: dict[bytes, Original], items: list[PendingSpan], outcome: BatchOutcome
+    ) -> tuple[list[Draft], list[PendingSpan]]:
         """Drafts of the contents that nobody has stored, and the items that could be redacted."""
         self._recall(originals)
         scans, broken = self._scanned(originals[digest] for digest in originals if digest not in self.known)
@@ -157,10 +180,12 @@ class Writer:
         for chunk in chunks([digest for digest in digests if digest not in self.known]):
             rows = Content.objects.filter(workspace=self.workspace, digest__in=chunk)
             for digest, pk, text in rows.values_list("digest", "pk", Left("text", 400)):
-                self.known[bytes(digest)] = Known(pk, preview_of(text))
+                self.known[bytes(digest)] = StoredContent(pk, preview_of(text))
 
-    def _commit(self, items: list[Staged], drafts: Sequence[Draft], outcome: Outcome, refused: int) -> None:
-        rows = Rows(self.desk)
+    def _commit(
+        self, items: list[PendingSpan], drafts: Sequence[Draft], outcome: BatchOutcome, refused: int
+    ) -> None:
+        rows = Rows(self)
         try:
             with transaction.atomic():
                 one_writer(self.workspace)
@@ -178,10 +203,10 @@ class Writer:
 
     def _keep(self, drafts: Sequence[Draft]) -> None:
         for content in self.redactor.store(drafts):
-            self.known[bytes(content.digest)] = Known(content.pk, preview_of(content.text))
+            self.known[bytes(content.digest)] = StoredContent(content.pk, preview_of(content.text))
         self._recall([bytes(draft.content.digest) for draft in drafts])
 
-    def _publish(self, outcome: Outcome) -> None:
+    def _publish(self, outcome: BatchOutcome) -> None:
         accepted, completed = outcome.number("accepted"), outcome.number("completed")
         data = {"accepted": accepted, "source": self.source.value}
         if completed:
@@ -190,7 +215,7 @@ class Writer:
             publish(workspace=self.workspace, type=EventType.TRACES_INGESTED, agent=self.agent, data=data)
 
     @transaction.atomic
-    def _count(self, outcome: Outcome, refused: int) -> None:
+    def _count(self, outcome: BatchOutcome, refused: int) -> None:
         """What became of the batch, by emitter; lines that could not be read count for its commonest one."""
         counts = outcome.by_emitter
         if refused:
@@ -202,14 +227,94 @@ class Writer:
         for name, counted in counts.items():
             self.emitters.count(name, counted)
 
-    def _refuse(self, item: Staged, error: Exception, outcome: Outcome) -> None:
+    def _refuse(self, item: PendingSpan, error: Exception, outcome: BatchOutcome) -> None:
         outcome.rejected.append(Reject(item.line, str(error), ""))
-        outcome.by_emitter[self.desk.emitter_name(item)]["rejected"] += 1
+        outcome.by_emitter[self.emitter_name(item)]["rejected"] += 1
 
 
-def _is_known(item: Staged, there: Stored | None) -> bool:
+def _is_known(item: PendingSpan, there: Stored | None) -> bool:
     return there is not None and has_delivered(there.delivered, item.fingerprint)
 
 
-def _searched_ids(item: Staged) -> list[str]:
+def _searched_ids(item: PendingSpan) -> list[str]:
     return item.ids[item.random_ids :]
+
+
+class Rows:
+    """The rows of one batch, inside its transaction: `take` works everything out, `save` writes it."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.library = ContentReader(writer.redactor)
+        self.fresh: dict[Key, Span] = {}
+        # Stored spans that changed, by id, and those of them whose session reads differently now.
+        self.changed: dict[int, Span] = {}
+        self.revised: dict[int, Span] = {}
+        self.left: set[int] = set()
+
+    def take(self, items: Sequence[PendingSpan], outcome: BatchOutcome) -> None:
+        writer = self.writer
+        known = self._known(items)
+        sessions = sessions_for(writer.agent, items)
+        emitters = writer.emitters.learn({writer.emitter_name(item) for item in items})
+        for item in items:
+            name = writer.emitter_name(item)
+            context = SpanContext(writer.agent, writer.source, sessions.get(item.session), emitters[name])
+            try:
+                became = self._take(item.key, span_of(item, context, writer.known), known)
+            except UnstorableError as error:
+                became = "rejected"
+                outcome.rejected.append(Reject(item.line, str(error), ""))
+            outcome.by_emitter[name][became] += 1
+        self._settle_families()
+        self._price()
+        learn(sessions.values(), [*self.fresh.values(), *self.changed.values()])
+
+    def save(self) -> None:
+        introductions = Introductions(self.writer.agent)
+        introductions.of(self.fresh.values(), list(self.revised.values()), self.left)
+        insert(list(self.fresh.values()))
+        update(list(self.changed.values()), _CHANGED)
+        introductions.save()
+        forget(self.left)
+
+    def _known(self, items: Sequence[PendingSpan]) -> dict[Key, Span]:
+        """Stored spans of these keys; another process may have stored them since the first look."""
+        there = stored(self.writer.agent.workspace, (item.key for item in items))
+        pks = [row.pk for row in there.values()]
+        spans = [span for chunk in chunks(pks) for span in Span.objects.filter(pk__in=chunk)]
+        return {(span.trace_id, span.span_id): span for span in spans}
+
+    def _take(self, key: Key, part: Span, known: dict[Key, Span]) -> str:
+        """What became of the part, by the names of an emitter's counts."""
+        row = self.fresh.get(key) or known.get(key)
+        if row is None:
+            self.fresh[key] = part
+            return "accepted"
+        is_theirs = row.agent_id != self.writer.agent.pk
+        if is_theirs or has_delivered(bytes(row.delivered), bytes(part.delivered)):
+            return "duplicate"
+        was_in = row.session_id
+        changes = completed(row, part, self.library)
+        if row.pk:
+            self._mark_changed(row, was_in, shows_otherwise(changes))
+        return "completed" if changes else "duplicate"
+
+    def _mark_changed(self, row: Span, was_in: int | None, shows: bool) -> None:
+        self.changed[row.pk] = row
+        if shows:
+            self.revised[row.pk] = row
+        if was_in is not None and was_in != row.session_id:
+            self.left.add(was_in)
+
+    def _price(self) -> None:
+        for span in (*self.fresh.values(), *self.changed.values()):
+            if span.cost is None or span.cost_computed:
+                span.cost = cost_of(self.writer.prices, span)
+                span.cost_computed = span.cost is not None
+
+    def _settle_families(self) -> None:
+        touched = [*self.fresh.values(), *self.changed.values()]
+        for change in families.settled(self.writer.agent, touched):
+            if change.span.pk:
+                self._mark_changed(change.span, change.was_in, True)

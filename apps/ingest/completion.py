@@ -14,8 +14,8 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 from apps.ingest.details import bounded, split
+from apps.ingest.pending import FINGERPRINT_BYTES, MOST_MESSAGES, UnstorableError
 from apps.ingest.spans import MODEL_KINDS, USAGE, place_usage, settle, stated_kind, usage_of
-from apps.ingest.staging import FINGERPRINT_BYTES, MOST_MESSAGES, UnstorableError
 from apps.traces.models import Kind, Span
 from slmhub.formats.records import Issue
 
@@ -46,7 +46,7 @@ class Library(Protocol):
     def signatures(self, message_ids: list[int], tools_id: int | None) -> tuple[str, str]: ...
 
 
-class Ranks:
+class Precedence:
     """Which of two values stands, and how it came to stand."""
 
     def __init__(self, row: Span, part: Span) -> None:
@@ -124,7 +124,7 @@ class _Completion:
 
     def __init__(self, row: Span, part: Span, library: Library) -> None:
         self.row, self.part, self.library = row, part, library
-        self.ranks = Ranks(row, part)
+        self.ranks = Precedence(row, part)
         self.held: Mapping[str, Any] = row.parts or {}
         self.given: Mapping[str, Any] = part.parts or {}
         self.parts: dict[str, Any] = {key: self.held[key] for key in ("inherits",) if key in self.held}

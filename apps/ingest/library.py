@@ -8,12 +8,12 @@ from apps.contents.addressing import address, canonical, open_original
 from apps.contents.models import Content, ContentKind
 from apps.contents.services import chunks, store
 from apps.contents.text import preview_of
-from apps.ingest.staging import fitted
+from apps.ingest.pending import fitted
 from apps.privacy.redact import Redactor
 from slmhub.formats import signature
 
 
-class StoredContents:
+class ContentReader:
     """A `completion.Library` over the contents of one workspace."""
 
     def __init__(self, redactor: Redactor) -> None:

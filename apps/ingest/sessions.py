@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from apps.accounts.models import Agent
 from apps.contents.services import CHUNK, chunks
 from apps.core.bulk import update
-from apps.ingest.staging import Staged
+from apps.ingest.pending import PendingSpan
 from apps.traces.models import Outcome, Session, Span
 
 
-def sessions_for(agent: Agent, items: Sequence[Staged]) -> dict[str, Session]:
+def sessions_for(agent: Agent, items: Sequence[PendingSpan]) -> dict[str, Session]:
     """Session by external id for the items that name one."""
-    begun: dict[str, Staged] = {}
+    begun: dict[str, PendingSpan] = {}
     for item in items:
         name = item.session
         if name and (name not in begun or item.started_at < begun[name].started_at):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from apps.accounts.models import Agent
-from apps.ingest.staging import Staged, aware, counted, fitted, is_simulated
+from apps.ingest.pending import PendingSpan, aware, counted, fitted, is_simulated
 from apps.traces.models import Audience, Emitter, Kind, Session, Source, Span, Status
 from slmhub.formats import Record, signature
 from slmhub.formats.records import Issue, SpanKind
@@ -24,7 +24,7 @@ _COLUMNS = {
 }
 
 
-class Known(NamedTuple):
+class StoredContent(NamedTuple):
     """A stored content: its id and the beginning of its redacted text."""
 
     pk: int
@@ -32,28 +32,28 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Place:
+class SpanContext:
     agent: Agent
     source: Source
     session: Session | None
     emitter: Emitter
 
 
-def span_of(item: Staged, place: Place, known: Mapping[bytes, Known]) -> Span:
+def span_of(item: PendingSpan, context: SpanContext, known: Mapping[bytes, StoredContent]) -> Span:
     """An unsaved span; ids and details of `item` are redacted already."""
     record, details = item.record, item.details
     trace_id, span_id = item.key
     output = known[item.output] if item.output else None
     span = Span(
-        workspace_id=place.agent.workspace_id,
-        agent_id=place.agent.pk,
-        session_id=place.session.pk if place.session else None,
+        workspace_id=context.agent.workspace_id,
+        agent_id=context.agent.pk,
+        session_id=context.session.pk if context.session else None,
         trace_id=trace_id,
         span_id=span_id,
         parent_id=fitted(item.ids[2], 100),
         kind=record.kind.value,
-        source=place.source.value,
-        emitter_id=place.emitter.pk,
+        source=context.source.value,
+        emitter_id=context.emitter.pk,
         format=record.format[:40],
         environment=details["environment"][:60],
         user=item.user,
@@ -149,7 +149,7 @@ def _usage_of(record: Record) -> dict[str, Any]:
     return {name: value for name, value in {**given, "cost": record.cost}.items() if value is not None}
 
 
-def _parts_of(item: Staged) -> dict[str, Any] | None:
+def _parts_of(item: PendingSpan) -> dict[str, Any] | None:
     """What the columns do not say but later parts of the span may need."""
     record = item.record
     parts: dict[str, Any] = {}

@@ -70,7 +70,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Row:
+class CallRow:
     span: Span
     asked: str
     answered: str
@@ -150,12 +150,12 @@ def facets(agent: Agent, column: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def rows_of(found: Search, spans: Sequence[Span]) -> list[Row]:
+def rows_of(found: Search, spans: Sequence[Span]) -> list[CallRow]:
     """What each call was asked and answered, read now, so that a decided finding shows at once."""
     texts = _beginnings({pk for span in spans for pk in (*span.message_ids[-1:], span.output_id) if pk})
     snippets = _snippets(found, spans)
     return [
-        Row(
+        CallRow(
             span=span,
             asked=texts.get(span.message_ids[-1], "") if span.message_ids else "",
             answered=texts.get(span.output_id or 0, ""),

@@ -27,7 +27,7 @@ _UNSHOWABLE = "The first lines could not be searched for sensitive values, so th
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingChoice:
     """How a person wants a file to be read, for its preview."""
 
     upload: Upload
@@ -75,7 +75,7 @@ class DeliveryPreview:
         return any(file.is_ready for file in self.files)
 
 
-def preview(readings: Sequence[Reading]) -> DeliveryPreview:
+def preview(readings: Sequence[ReadingChoice]) -> DeliveryPreview:
     """The first spans of files that were chosen together, joined, and what is odd about each file."""
     files = [_looked_at(reading) for reading in readings]
     spans = joined(record for file in files for record in file.records)
@@ -89,7 +89,7 @@ def preview(readings: Sequence[Reading]) -> DeliveryPreview:
     return whole
 
 
-def _looked_at(reading: Reading) -> FilePreview:
+def _looked_at(reading: ReadingChoice) -> FilePreview:
     file = FilePreview(reading.upload, reading.format)
     try:
         with uploads.opened(reading.upload) as stream:

@@ -15,7 +15,7 @@ from apps.uploads import mappings
 from apps.uploads import services as uploads
 from apps.uploads.forms import ReadingForm
 from apps.uploads.models import Arrival, Upload
-from apps.uploads.preview import FilePreview, Reading, preview
+from apps.uploads.preview import FilePreview, ReadingChoice, preview
 
 # Files that are looked into for one page; the others are only listed.
 _LOOKED_INTO = 6
@@ -59,9 +59,9 @@ def start(request: MemberRequest, delivery: str) -> HttpResponse:
     return _to_imports(request, started)
 
 
-def _reading(request: MemberRequest, upload: Upload) -> Reading:
+def _reading(request: MemberRequest, upload: Upload) -> ReadingChoice:
     asked = ReadingForm(request.POST, prefix=_prefix(upload)) if request.method == "POST" else ReadingForm()
-    return Reading(upload, asked.wanted, asked.given)
+    return ReadingChoice(upload, asked.wanted, asked.given)
 
 
 def _choice(request: MemberRequest, upload: Upload) -> uploads.Choice:

@@ -80,7 +80,7 @@ class UploadGoneError(HubError):
     status = 410
 
 
-class NotReadyError(ConflictError):
+class UploadNotReadyError(ConflictError):
     """The upload is incomplete, was started already, or discarded."""
 
 
@@ -184,7 +184,7 @@ def _create(arrival: _Arrival, *, size: int, received: int = 0) -> Upload:
 
 @transaction.atomic
 def start(*, choices: Sequence[Choice], actor: User | None, identity: str = "") -> list[Upload]:
-    """Queues the imports of files that were sent together. Raises NotReadyError.
+    """Queues the imports of files that were sent together. Raises UploadNotReadyError.
 
     `identity` names what they hold, so that a second delivery is recognised; by default by their bytes.
     """
@@ -206,15 +206,17 @@ def _start(choice: Choice, identity: str, actor: User | None) -> Upload:
     ready = Upload.objects.filter(pk=upload.pk, job=None, received=F("size"))
     looks = choice.detected if choice.format == AUTO else choice.format
     if not ready.update(job=job, mapping=choice.mapping, format=looks):
-        raise NotReadyError(f"{upload.filename} cannot be started: it is incomplete or was started already.")
+        raise UploadNotReadyError(
+            f"{upload.filename} cannot be started: it is incomplete or was started already."
+        )
     upload.job, upload.mapping, upload.format = job, choice.mapping, looks
     return upload
 
 
 def discard(*, upload: Upload) -> None:
-    """Forgets a file whose import was never started. Raises NotReadyError."""
+    """Forgets a file whose import was never started. Raises UploadNotReadyError."""
     if not Upload.objects.filter(pk=upload.pk, job=None).delete()[0]:
-        raise NotReadyError("Its import was started already.", hint="Cancel the import instead.")
+        raise UploadNotReadyError("Its import was started already.", hint="Cancel the import instead.")
     Path(upload.path).unlink(missing_ok=True)
 
 

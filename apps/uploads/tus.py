@@ -46,7 +46,7 @@ class WrongTypeError(HubError):
 
 
 @dataclass(frozen=True)
-class Knock:
+class TusRequest:
     """One request, from a page or from a program."""
 
     method: str
@@ -57,19 +57,19 @@ class Knock:
     starts_at_once: bool = False
 
 
-def at_collection(knock: Knock, agent: Callable[[], Agent], actor: User | None) -> HttpResponse:
+def at_collection(request: TusRequest, agent: Callable[[], Agent], actor: User | None) -> HttpResponse:
     """OPTIONS and POST."""
-    return _spoken(knock, lambda: _create(knock, agent(), actor))
+    return _spoken(request, lambda: _create(request, agent(), actor))
 
 
-def at_upload(knock: Knock, mine: QuerySet[Upload], token: str) -> HttpResponse:
+def at_upload(request: TusRequest, mine: QuerySet[Upload], token: str) -> HttpResponse:
     """OPTIONS, HEAD, PATCH and DELETE of one upload among `mine`."""
-    return _spoken(knock, lambda: _ACTIONS[knock.method](knock, _upload(mine, token)))
+    return _spoken(request, lambda: _ACTIONS[request.method](request, _upload(mine, token)))
 
 
-def _spoken(knock: Knock, act: Callable[[], HttpResponse]) -> HttpResponse:
+def _spoken(request: TusRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
     try:
-        response = _options() if knock.method == "OPTIONS" else _versioned(knock, act)
+        response = _options() if request.method == "OPTIONS" else _versioned(request, act)
     except HubError as error:
         body = error_body(type(error).__name__, error.message, error.hint)
         response = JsonResponse(body, status=error.status)
@@ -82,8 +82,8 @@ def _spoken(knock: Knock, act: Callable[[], HttpResponse]) -> HttpResponse:
     return response
 
 
-def _versioned(knock: Knock, act: Callable[[], HttpResponse]) -> HttpResponse:
-    given = knock.headers.get("Tus-Resumable")
+def _versioned(request: TusRequest, act: Callable[[], HttpResponse]) -> HttpResponse:
+    given = request.headers.get("Tus-Resumable")
     if given != VERSION:
         raise WrongVersionError(f"This address speaks tus {VERSION}, not {given or 'an unnamed version'}.")
     return act()
@@ -100,50 +100,50 @@ def _options() -> HttpResponse:
     )
 
 
-def _create(knock: Knock, agent: Agent, actor: User | None) -> HttpResponse:
-    metadata = _metadata(knock.headers.get("Upload-Metadata", ""))
+def _create(request: TusRequest, agent: Agent, actor: User | None) -> HttpResponse:
+    metadata = _metadata(request.headers.get("Upload-Metadata", ""))
     upload = uploads.begin(
         agent=agent,
         filename=metadata.get("filename", ""),
-        size=_whole(knock, "Upload-Length"),
+        size=_whole(request, "Upload-Length"),
         delivery=metadata.get("delivery", ""),
         actor=actor,
     )
-    if knock.headers.get("Content-Type") == PIECE_TYPE:
-        _take(knock, upload, 0)
-    headers = {"Location": knock.address(upload), "Upload-Offset": str(upload.received)}
+    if request.headers.get("Content-Type") == PIECE_TYPE:
+        _take(request, upload, 0)
+    headers = {"Location": request.address(upload), "Upload-Offset": str(upload.received)}
     return HttpResponse(status=201, headers={**headers, **_about(upload)})
 
 
-def _head(knock: Knock, upload: Upload) -> HttpResponse:
+def _head(request: TusRequest, upload: Upload) -> HttpResponse:
     headers = {"Upload-Offset": str(upload.received), "Upload-Length": str(upload.size)}
     return HttpResponse(status=200, headers={**headers, **_about(upload)})
 
 
-def _patch(knock: Knock, upload: Upload) -> HttpResponse:
-    if knock.headers.get("Content-Type") != PIECE_TYPE:
+def _patch(request: TusRequest, upload: Upload) -> HttpResponse:
+    if request.headers.get("Content-Type") != PIECE_TYPE:
         raise WrongTypeError(f"A piece has the content type {PIECE_TYPE}.")
-    _take(knock, upload, _whole(knock, "Upload-Offset"))
+    _take(request, upload, _whole(request, "Upload-Offset"))
     headers = {"Upload-Offset": str(upload.received)}
     return HttpResponse(status=204, headers={**headers, **_about(upload)})
 
 
-def _delete(knock: Knock, upload: Upload) -> HttpResponse:
+def _delete(request: TusRequest, upload: Upload) -> HttpResponse:
     uploads.discard(upload=upload)
     return HttpResponse(status=204)
 
 
-_ACTIONS: dict[str, Callable[[Knock, Upload], HttpResponse]] = {
+_ACTIONS: dict[str, Callable[[TusRequest, Upload], HttpResponse]] = {
     "HEAD": _head,
     "PATCH": _patch,
     "DELETE": _delete,
 }
 
 
-def _take(knock: Knock, upload: Upload, offset: int) -> None:
-    uploads.append(upload=upload, offset=offset, pieces=_pieces(knock.stream))
+def _take(request: TusRequest, upload: Upload, offset: int) -> None:
+    uploads.append(upload=upload, offset=offset, pieces=_pieces(request.stream))
     is_last = upload.received == upload.size > offset
-    if is_last and knock.starts_at_once:
+    if is_last and request.starts_at_once:
         uploads.start(choices=[mappings.choice(upload)], actor=None, identity=upload.delivery)
 
 
@@ -159,8 +159,8 @@ def _upload(mine: QuerySet[Upload], token: str) -> Upload:
     return found
 
 
-def _whole(knock: Knock, header: str) -> int:
-    value = knock.headers.get(header, "")
+def _whole(request: TusRequest, header: str) -> int:
+    value = request.headers.get(header, "")
     if not value.isdecimal() or len(value) > 18:
         raise BadTusRequestError(f"The header {header} must be a whole number of bytes.")
     return int(value)

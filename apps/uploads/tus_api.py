@@ -44,11 +44,11 @@ class TusUploads(APIView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Announce a file (tus 1.0.0: creation); its import starts when the last byte has come."""
-        return tus.at_collection(_knock(request), lambda: agent_of(request), None)
+        return tus.at_collection(_tus_request(request), lambda: agent_of(request), None)
 
     @extend_schema(exclude=True)
     def options(self, request: Request, *arguments: Any, **named: Any) -> HttpResponse:
-        return tus.at_collection(_knock(request), lambda: agent_of(request), None)
+        return tus.at_collection(_tus_request(request), lambda: agent_of(request), None)
 
 
 class TusUpload(APIView):
@@ -80,12 +80,14 @@ class TusUpload(APIView):
         mine = Upload.objects.filter(workspace=request.auth.workspace)
         if request.auth.agent_id is not None:
             mine = mine.filter(agent=request.auth.agent_id)
-        return tus.at_upload(_knock(request), mine, token)
+        return tus.at_upload(_tus_request(request), mine, token)
 
 
-def _knock(request: Request) -> tus.Knock:
+def _tus_request(request: Request) -> tus.TusRequest:
     def address(upload: Upload) -> str:
         return request.build_absolute_uri(reverse("tus_upload", args=[upload.token]))
 
     # The body goes to disk as it comes: no parser of the framework may read it.
-    return tus.Knock(request.method or "", request.headers, request._request, address, starts_at_once=True)
+    return tus.TusRequest(
+        request.method or "", request.headers, request._request, address, starts_at_once=True
+    )

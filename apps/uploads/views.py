@@ -82,20 +82,20 @@ def _page(request: MemberRequest, form: UploadForm, *, error: str = "", status: 
 @requires(Right.INGEST)
 @require_http_methods(["OPTIONS", "POST"])
 def tus(request: MemberRequest) -> HttpResponse:
-    return protocol.at_collection(_knock(request), lambda: request.agent, request.user)
+    return protocol.at_collection(_tus_request(request), lambda: request.agent, request.user)
 
 
 @requires(Right.INGEST)
 @require_http_methods(["OPTIONS", "HEAD", "PATCH", "DELETE"])
 def tus_upload(request: MemberRequest, token: str) -> HttpResponse:
-    return protocol.at_upload(_knock(request), Upload.objects.filter(agent=request.agent), token)
+    return protocol.at_upload(_tus_request(request), Upload.objects.filter(agent=request.agent), token)
 
 
-def _knock(request: MemberRequest) -> protocol.Knock:
+def _tus_request(request: MemberRequest) -> protocol.TusRequest:
     def address(upload: Upload) -> str:
         return reverse("uploads:tus_upload", args=[request.workspace.slug, request.agent.slug, upload.token])
 
-    return protocol.Knock(request.method or "", request.headers, request, address)
+    return protocol.TusRequest(request.method or "", request.headers, request, address)
 
 
 @requires(Right.INGEST)

@@ -13,9 +13,9 @@ import msgspec
 
 from slmhub.formats.files.containers import MIB, BrokenStreamError, Limits, Member, members_of
 from slmhub.formats.files.detection import Shape
-from slmhub.formats.files.documents import Row, rows_of
+from slmhub.formats.files.documents import RawRow, rows_of
 from slmhub.formats.mapped import Mapping
-from slmhub.formats.reader import DEFAULT_LIMITS, Reading, decoded, read_body, read_row
+from slmhub.formats.reader import DEFAULT_LIMITS, ReadOptions, decoded, read_body, read_row
 from slmhub.formats.records import MalformedError, Record, Reject
 from slmhub.formats.registry import AUTO, claiming, formats_named
 
@@ -57,32 +57,32 @@ def peek(
         document_bytes=min(limits.document_bytes, most_bytes // 2),
         line_bytes=min(limits.line_bytes, most_bytes),
     )
-    reading = Reading(formats_named(format), small, mapping)
+    options = ReadOptions(formats_named(format), small, mapping)
     if isinstance(source, str | Path):
         with Path(source).open("rb") as stream:
-            return _looked(stream, reading, most_bytes)
-    return _looked(source, reading, most_bytes)
+            return _looked(stream, options, most_bytes)
+    return _looked(source, options, most_bytes)
 
 
-def _looked(stream: BinaryIO, reading: Reading, most_bytes: int) -> Peek:
+def _looked(stream: BinaryIO, options: ReadOptions, most_bytes: int) -> Peek:
     found = Peek()
     try:
-        member = next(members_of(stream, reading.limits), None)
+        member = next(members_of(stream, options.limits), None)
         if member is not None:
-            _look(member, stream, reading, found, most_bytes)
+            _look(member, stream, options, found, most_bytes)
     except BrokenStreamError as broken:
         found.rejects.append(Reject(broken.line, str(broken), ""))
     return found
 
 
-def _look(member: Member, stream: BinaryIO, reading: Reading, found: Peek, most_bytes: int) -> None:
+def _look(member: Member, stream: BinaryIO, options: ReadOptions, found: Peek, most_bytes: int) -> None:
     begin = _Begin(member.blocks, most_bytes)
     blocks = iter(begin)
     found.container = member.container
-    rows = rows_of(blocks, reading.limits)
+    rows = rows_of(blocks, options.limits)
     found.shape = rows.shape.value
     if rows.shape is Shape.PROTOBUF:
-        _keep(found, islice(read_body(rows, reading), _MOST_ROWS))
+        _keep(found, islice(read_body(rows, options), _MOST_ROWS))
         found.format = "otlp"
         return
     formats: Counter[str] = Counter()
@@ -93,7 +93,7 @@ def _look(member: Member, stream: BinaryIO, reading: Reading, found: Peek, most_
             # The last row of a begin is cut by us, not by its sender.
             if not (begin.cut and row.fault):
                 found.rows_seen += 1
-                _look_at_row(row, reading, found, formats)
+                _look_at_row(row, options, found, formats)
     finally:
         found.format = formats.most_common(1)[0][0] if formats else ""
         # The more was unpacked, the better the share of the file is known.
@@ -101,15 +101,15 @@ def _look(member: Member, stream: BinaryIO, reading: Reading, found: Peek, most_
         found.rows_estimated = _estimated(found, begin, stream, row_bytes)
 
 
-def _look_at_row(row: Row, reading: Reading, found: Peek, formats: Counter[str]) -> None:
-    _keep(found, read_row(row, reading))
+def _look_at_row(row: RawRow, options: ReadOptions, found: Peek, formats: Counter[str]) -> None:
+    _keep(found, read_row(row, options))
     if row.fault:
         return
     try:
         value, _ = decoded(row.data)
     except MalformedError:
         return
-    known = claiming(value, reading.formats)
+    known = claiming(value, options.formats)
     if known is not None:
         formats[known.name] += 1
     elif isinstance(value, dict) and len(found.unknown) < _SHOWN:
@@ -148,7 +148,7 @@ class _Begin:
 
 
 def _estimated(found: Peek, begin: _Begin, stream: BinaryIO, row_bytes: int) -> int | None:
-    """Rows of the whole file, by the length of those seen and the share of the file that was taken."""
+    """RawRows of the whole file, by the length of those seen and the share of the file that was taken."""
     if begin.ended and found.rows_seen < _MOST_ROWS:
         return found.rows_seen
     if found.container == "zip" or not stream.seekable() or not row_bytes:

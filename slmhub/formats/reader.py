@@ -13,7 +13,7 @@ from slmhub.formats import mapped
 from slmhub.formats.fields import DEEPEST, EXCERPT, excerpt_of, nests_deeper
 from slmhub.formats.files.containers import MIB, BrokenStreamError, Limits, Member, members_of
 from slmhub.formats.files.detection import Shape
-from slmhub.formats.files.documents import Row, Rows, rows_of
+from slmhub.formats.files.documents import RawRow, RawRows, rows_of
 from slmhub.formats.mapped import Mapping
 from slmhub.formats.merge import add_issue
 from slmhub.formats.otlp.read import records_of_logs, records_of_spans
@@ -31,7 +31,7 @@ DEFAULT_LIMITS = Limits()
 Item = Record | Reject
 
 
-class Reading(NamedTuple):
+class ReadOptions(NamedTuple):
     """How to read: one of the formats claims a row, or the mapping reads every row.
 
     `delivery` is the trace of records that name none (the lines of OpenAI's batch files).
@@ -52,10 +52,10 @@ def read(
     delivery: str = "",
 ) -> Iterator[Item]:
     """Records and rejects of a file or stream, in order, in constant memory. Raises UnknownFormatError."""
-    reading = Reading(formats_named(format), limits, mapping, delivery)
+    options = ReadOptions(formats_named(format), limits, mapping, delivery)
     if isinstance(source, str | Path):
-        return _read_file(Path(source), reading)
-    return _read_stream(source, reading)
+        return _read_file(Path(source), options)
+    return _read_stream(source, options)
 
 
 def parse_row(row: Any, format: str = AUTO) -> Record:
@@ -71,8 +71,8 @@ def parse_rows(row: Any, format: str = AUTO, *, delivery: str = "") -> list[Item
     if nests_deeper(row, DEEPEST):
         raise MalformedError(_TOO_DEEP)
     cleaned = _without_nul(row)
-    reading = Reading(formats_named(format), delivery=delivery)
-    return list(_noted(_records_of_row(cleaned, reading), cleaned is not row))
+    options = ReadOptions(formats_named(format), delivery=delivery)
+    return list(_noted(_records_of_row(cleaned, options), cleaned is not row))
 
 
 def _not_one(found: list[Item]) -> str:
@@ -80,23 +80,23 @@ def _not_one(found: list[Item]) -> str:
     return reject.reason if reject else f"holds {len(found)} spans, expected one"
 
 
-def _read_file(path: Path, reading: Reading) -> Iterator[Item]:
+def _read_file(path: Path, options: ReadOptions) -> Iterator[Item]:
     with path.open("rb") as stream:
-        yield from _read_stream(stream, reading)
+        yield from _read_stream(stream, options)
 
 
-def _read_stream(stream: BinaryIO, reading: Reading) -> Iterator[Item]:
+def _read_stream(stream: BinaryIO, options: ReadOptions) -> Iterator[Item]:
     try:
-        for member in members_of(stream, reading.limits):
-            yield from _read_member(member, reading)
+        for member in members_of(stream, options.limits):
+            yield from _read_member(member, options)
     except BrokenStreamError as broken:
         yield Reject(broken.line, str(broken), "")
 
 
-def _read_member(member: Member, reading: Reading) -> Iterator[Item]:
+def _read_member(member: Member, options: ReadOptions) -> Iterator[Item]:
     within = f"{member.name}: " if member.name else ""
     try:
-        for item in read_body(rows_of(member.blocks, reading.limits), reading):
+        for item in read_body(rows_of(member.blocks, options.limits), options):
             if isinstance(item, Reject):
                 item.reason = within + item.reason
             yield item
@@ -104,15 +104,15 @@ def _read_member(member: Member, reading: Reading) -> Iterator[Item]:
         yield Reject(broken.line, within + str(broken), "")
 
 
-def read_body(found: Rows, reading: Reading) -> Iterator[Item]:
+def read_body(found: RawRows, options: ReadOptions) -> Iterator[Item]:
     """Raises BrokenStreamError."""
     if found.shape is Shape.PROTOBUF:
-        yield from _export(found.blocks, reading)
+        yield from _export(found.blocks, options)
     for row in found.rows:
-        yield from read_row(row, reading)
+        yield from read_row(row, options)
 
 
-def _export(blocks: Iterator[bytes], reading: Reading) -> Iterator[Item]:
+def _export(blocks: Iterator[bytes], options: ReadOptions) -> Iterator[Item]:
     """The spans or log events of one OTLP body in protobuf."""
     body = b"".join(_bounded(blocks, _EXPORT_BYTES))
     try:
@@ -141,13 +141,13 @@ def _records(read: Any, found: list[Any], kind: type) -> Iterator[Item]:
     yield from read([item for item in found if isinstance(item, kind)])
 
 
-def read_row(row: Row, reading: Reading) -> Iterator[Item]:
+def read_row(row: RawRow, options: ReadOptions) -> Iterator[Item]:
     """The spans of one row, or why there is none."""
     try:
         if row.fault:
             raise MalformedError(row.fault)
         value, replaced = decoded(row.data)
-        for item in _noted(_records_of_row(value, reading), replaced):
+        for item in _noted(_records_of_row(value, options), replaced):
             if isinstance(item, Reject):
                 item.line, item.reason = row.number, row.place + item.reason
             yield item
@@ -155,21 +155,21 @@ def read_row(row: Row, reading: Reading) -> Iterator[Item]:
         yield Reject(row.number, row.place + str(error), _excerpt(row.data))
 
 
-def _records_of_row(value: Any, reading: Reading) -> Iterator[Item]:
+def _records_of_row(value: Any, options: ReadOptions) -> Iterator[Item]:
     """The spans of a clean value. Raises MalformedError."""
-    if reading.mapping is not None:
-        yield mapped.apply(value, reading.mapping)
+    if options.mapping is not None:
+        yield mapped.apply(value, options.mapping)
         return
-    found = claiming(value, reading.formats)
+    found = claiming(value, options.formats)
     if found is None:
-        rows = _wrapped(value, reading.formats)
+        rows = _wrapped(value, options.formats)
         if not rows:
-            raise MalformedError(unknown_shape(value, reading.formats))
-        yield from _records_of_rows(rows, reading)
+            raise MalformedError(unknown_shape(value, options.formats))
+        yield from _records_of_rows(rows, options)
         return
     for record in found.records(value):
         if isinstance(record, Record) and not record.trace_id:
-            record.trace_id = reading.delivery or _BATCH
+            record.trace_id = options.delivery or _BATCH
         yield record
 
 
@@ -183,12 +183,12 @@ def _wrapped(value: Any, formats: tuple[Format, ...]) -> list[Any]:
     return next((rows for rows in lists if rows and claiming(rows[0], formats)), [])
 
 
-def _records_of_rows(rows: list[Any], reading: Reading) -> Iterator[Item]:
+def _records_of_rows(rows: list[Any], options: ReadOptions) -> Iterator[Item]:
     for number, row in enumerate(rows, 1):
         try:
-            if claiming(row, reading.formats) is None:
-                raise MalformedError(unknown_shape(row, reading.formats))
-            yield from _records_of_row(row, reading)
+            if claiming(row, options.formats) is None:
+                raise MalformedError(unknown_shape(row, options.formats))
+            yield from _records_of_row(row, options)
         except MalformedError as error:
             yield Reject(0, f"item {number}: {error}", excerpt_of(row))
 

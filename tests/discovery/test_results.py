@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from apps.discovery.results import Cluster, Known, Place, count_shared, fresh_key, recognise
+from apps.discovery.results import Cluster, Known, PlacedCall, count_shared, fresh_key, recognise
 
 
 def cluster(number: int, cell: str, size: int = 100) -> Cluster:
@@ -41,5 +41,5 @@ def test_a_new_part_gets_the_lowest_free_number() -> None:
 
 
 def test_calls_without_a_task_before_or_now_are_not_shared() -> None:
-    places = [Place(1, 0, 1, 0, 0), Place(2, -1, 1, 0, 0), Place(3, 0, 1, 0, 0)]
+    places = [PlacedCall(1, 0, 1, 0, 0), PlacedCall(2, -1, 1, 0, 0), PlacedCall(3, 0, 1, 0, 0)]
     assert count_shared(places, {1: 9, 2: 9}) == Counter({(9, 0): 1})

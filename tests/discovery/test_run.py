@@ -9,7 +9,7 @@ from apps.accounts.models import Agent
 from apps.discovery import services
 from apps.discovery.call_lines import write_lines
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
-from apps.discovery.results import NONE, Cluster, Place
+from apps.discovery.results import NONE, Cluster, PlacedCall
 from apps.discovery.selectors import calls_of, calls_waiting
 from apps.discovery.storing import store
 from apps.events.models import EventType
@@ -30,8 +30,8 @@ def cluster(number: int, calls: list[Span], cell: str = "t|s|user|json:order(ord
     return Cluster(number, len(calls), cell, f"Title {number}", "words", ["order"], [calls[0].pk], 0.9)
 
 
-def places(number: int, calls: list[Span]) -> list[Place]:
-    return [Place(call.pk, number, 1.0, 0.5, -0.5) for call in calls]
+def places(number: int, calls: list[Span]) -> list[PlacedCall]:
+    return [PlacedCall(call.pk, number, 1.0, 0.5, -0.5) for call in calls]
 
 
 def run_of(world: World) -> DiscoveryRun:

@@ -37,7 +37,7 @@ _NOT_JSON = {
 }
 
 
-class Row(NamedTuple):
+class RawRow(NamedTuple):
     """`data` is JSON text; `place` says what `number` counts if no line; `fault` says why it is no row."""
 
     number: int
@@ -46,15 +46,15 @@ class Row(NamedTuple):
     fault: str = ""
 
 
-class Rows(NamedTuple):
+class RawRows(NamedTuple):
     """`PROTOBUF` has no rows but blocks of one body."""
 
     shape: Shape
-    rows: Iterator[Row]
+    rows: Iterator[RawRow]
     blocks: Iterator[bytes]
 
 
-def rows_of(blocks: Iterator[bytes], limits: Limits) -> Rows:
+def rows_of(blocks: Iterator[bytes], limits: Limits) -> RawRows:
     """Raises BrokenStreamError, as do the rows."""
     head, blocks = headed(blocks, 4)
     blocks = _as_utf8(encoding_of(head), blocks)
@@ -63,8 +63,8 @@ def rows_of(blocks: Iterator[bytes], limits: Limits) -> Rows:
     first = next(blocks, b"")
     blocks = chain([first.removeprefix(BOM)], blocks)
     if shape is Shape.PROTOBUF:
-        return Rows(shape, iter(()), chain([b""], blocks))
-    return Rows(shape, _READERS[shape](blocks, limits), iter(()))
+        return RawRows(shape, iter(()), chain([b""], blocks))
+    return RawRows(shape, _READERS[shape](blocks, limits), iter(()))
 
 
 def _telling_head(blocks: Iterator[bytes], limits: Limits) -> tuple[bytes, bool, Iterator[bytes]]:
@@ -94,27 +94,27 @@ def _as_utf8(encoding: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
         ) from error
 
 
-def _lines(blocks: Iterator[bytes], limits: Limits) -> Iterator[Row]:
+def _lines(blocks: Iterator[bytes], limits: Limits) -> Iterator[RawRow]:
     for line in lines_in(blocks, limits):
         if line.too_long:
-            yield Row(line.number, line.data, "", _too_long(line, limits))
+            yield RawRow(line.number, line.data, "", _too_long(line, limits))
         elif line.data.strip():
-            yield Row(line.number, line.data)
+            yield RawRow(line.number, line.data)
 
 
 def _too_long(line: Line, limits: Limits) -> str:
     return f"the line is longer than {limits.line_bytes:,} bytes"
 
 
-def _no_rows(blocks: Iterator[bytes], limits: Limits) -> Iterator[Row]:
+def _no_rows(blocks: Iterator[bytes], limits: Limits) -> Iterator[RawRow]:
     yield from ()
 
 
 def _not_json(shape: Shape) -> Any:
-    def refuse(blocks: Iterator[bytes], limits: Limits) -> Iterator[Row]:
+    def refuse(blocks: Iterator[bytes], limits: Limits) -> Iterator[RawRow]:
         for line in lines_in(blocks, limits):
             if line.data.strip():
-                yield Row(line.number, line.data, "", _NOT_JSON[shape])
+                yield RawRow(line.number, line.data, "", _NOT_JSON[shape])
                 return
 
     return refuse
@@ -223,7 +223,7 @@ def _end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
     return found.end() if found else at
 
 
-def _values(blocks: Iterator[bytes], limits: Limits) -> Iterator[Row]:
+def _values(blocks: Iterator[bytes], limits: Limits) -> Iterator[RawRow]:
     text = _Text(blocks)
     try:
         while following := text.following():
@@ -232,26 +232,28 @@ def _values(blocks: Iterator[bytes], limits: Limits) -> Iterator[Row]:
             elif following == b"{":
                 yield from _document(text, limits)
             else:
-                yield Row(text.line(), text.scalar(limits.line_bytes))
+                yield RawRow(text.line(), text.scalar(limits.line_bytes))
     except BrokenStreamError as broken:
         broken.line = text.line()
         raise
     except _EndlessError:
-        yield Row(text.line(), text.held[text.at :][:CHUNK], "", f"longer than {limits.line_bytes:,} bytes")
+        yield RawRow(
+            text.line(), text.held[text.at :][:CHUNK], "", f"longer than {limits.line_bytes:,} bytes"
+        )
 
 
-def _document(text: _Text, limits: Limits) -> Iterator[Row]:
+def _document(text: _Text, limits: Limits) -> Iterator[RawRow]:
     line = text.line()
     try:
-        yield Row(line, text.container(limits.document_bytes))
+        yield RawRow(line, text.container(limits.document_bytes))
     except _CutError:
         head, text.at = text.held[text.at : text.at + CHUNK], len(text.held)
-        yield Row(line, head, "", "the JSON ends before its end: the file is truncated")
+        yield RawRow(line, head, "", "the JSON ends before its end: the file is truncated")
     except _EndlessError:
         yield from _long_document(text, limits)
 
 
-def _items(text: _Text, limits: Limits) -> Iterator[Row]:
+def _items(text: _Text, limits: Limits) -> Iterator[RawRow]:
     text.at += 1
     number = 0
     while following := text.following():
@@ -264,24 +266,24 @@ def _items(text: _Text, limits: Limits) -> Iterator[Row]:
         number += 1
         place = f"item {number} of the list: "
         if following not in (b"{", b"["):
-            yield Row(number, text.scalar(limits.line_bytes), place)
+            yield RawRow(number, text.scalar(limits.line_bytes), place)
             continue
         try:
             yield _item(text, number, place, limits)
         except _CutError:
             head, text.at = text.held[text.at : text.at + CHUNK], len(text.held)
-            yield Row(number, head, place, "the list ends inside this item: the file is truncated")
+            yield RawRow(number, head, place, "the list ends inside this item: the file is truncated")
             return
-    yield Row(number, b"", f"after item {number}: ", "the list has no end: the file is truncated")
+    yield RawRow(number, b"", f"after item {number}: ", "the list has no end: the file is truncated")
 
 
-def _item(text: _Text, number: int, place: str, limits: Limits) -> Row:
+def _item(text: _Text, number: int, place: str, limits: Limits) -> RawRow:
     try:
-        return Row(number, text.container(limits.line_bytes), place)
+        return RawRow(number, text.container(limits.line_bytes), place)
     except _EndlessError:
         head = text.held[text.at : text.at + CHUNK]
         text.pass_over(limits.line_bytes)
-        return Row(number, head, place, f"longer than {limits.line_bytes:,} bytes")
+        return RawRow(number, head, place, f"longer than {limits.line_bytes:,} bytes")
 
 
 class _Bytes:
@@ -308,7 +310,7 @@ class _Bytes:
         return data
 
 
-def _long_document(text: _Text, limits: Limits) -> Iterator[Row]:
+def _long_document(text: _Text, limits: Limits) -> Iterator[RawRow]:
     """One row an item of the first known list, each with all that stands before the list."""
     line, source = text.line(), _Bytes(text.rest(), _HELD * limits.document_bytes)
     text.held, text.at = b"", 0
@@ -317,7 +319,7 @@ def _long_document(text: _Text, limits: Limits) -> Iterator[Row]:
     except (ijson.JSONError, ValueError, OverflowError) as error:
         if isinstance(error, BrokenStreamError):
             raise
-        yield Row(line, b"", "", f"the JSON document is damaged or truncated: {_first_line(error)}")
+        yield RawRow(line, b"", "", f"the JSON document is damaged or truncated: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:
@@ -325,7 +327,7 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0][:200]
 
 
-def _unrolled(events: Iterator[tuple[str, Any]], source: _Bytes) -> Iterator[Row]:
+def _unrolled(events: Iterator[tuple[str, Any]], source: _Bytes) -> Iterator[RawRow]:
     before: dict[str, Any] = {}
     unread: list[str] = []
     number = 0
@@ -345,12 +347,12 @@ def _unrolled(events: Iterator[tuple[str, Any]], source: _Bytes) -> Iterator[Row
             number += 1
             data = orjson.dumps({**before, key: [_built(first, events, keep=True)]})
             source.mark = source.given
-            yield Row(number, data, f"item {number} of {key}: ")
+            yield RawRow(number, data, f"item {number} of {key}: ")
     if not number:
-        yield Row(1, orjson.dumps(before))
+        yield RawRow(1, orjson.dumps(before))
     elif unread:
         fault = f"the document was read item by item; its keys {', '.join(unread)[:200]} were not read"
-        yield Row(number, b"", "", fault)
+        yield RawRow(number, b"", "", fault)
 
 
 def _built(first: tuple[str, Any], events: Iterator[tuple[str, Any]], *, keep: bool) -> Any:

@@ -34,7 +34,7 @@ _ONCE = (
 _TOKENS = Usage.__struct_fields__
 
 
-class Place(NamedTuple):
+class Surroundings(NamedTuple):
     """What the resource of a span says of all its spans."""
 
     session: str | None
@@ -44,9 +44,9 @@ class Place(NamedTuple):
     rest: dict[str, Any]
 
 
-def place_of(resource: dict[str, Any]) -> Place:
+def surroundings_of(resource: dict[str, Any]) -> Surroundings:
     taken = {*_SESSION, *_USER, *_ENVIRONMENT, *_SDK}
-    return Place(
+    return Surroundings(
         session=first_text((resource,), _SESSION),
         user=first_text((resource,), _USER),
         environment=first_text((resource,), _ENVIRONMENT),
@@ -85,7 +85,7 @@ def kind_in(attributes: dict[str, Any], readings: list[Reading]) -> SpanKind:
 
 
 def record_of(
-    span: SpanData, *, format: str, place: Place, readings: list[Reading], issues: set[Issue]
+    span: SpanData, *, format: str, around: Surroundings, readings: list[Reading], issues: set[Issue]
 ) -> Record:
     kind = kind_in(span.attributes, readings)
     reading = folded(readings)
@@ -96,12 +96,12 @@ def record_of(
         span_id=span.span_id,
         parent_id=span.parent_id,
         format=format,
-        emitter=span.scope or place.emitter,
+        emitter=span.scope or around.emitter,
         dropped=span.dropped,
         error=reading.error or error_of(span),
     )
     add_reading(record, reading)
-    add_surroundings(record, span.attributes, place, reading.taken)
+    add_surroundings(record, span.attributes, around, reading.taken)
     _add_times(record, span, issues)
     _add_rest(record, span, reading.taken, issues)
     _note_what_is_missing(record, issues)
@@ -132,13 +132,13 @@ def add_reading(record: Record, reading: Reading) -> None:
         record.attributes["finish_reason_given"] = reading.finish_reason_given
 
 
-def add_surroundings(record: Record, given: dict[str, Any], place: Place, taken: set[str]) -> None:
+def add_surroundings(record: Record, given: dict[str, Any], around: Surroundings, taken: set[str]) -> None:
     """Session, user and environment under the names that all share, of the span or its resource."""
-    record.session = _found(record.session, given, _SESSION, taken) or place.session
-    record.user = _found(record.user, given, _USER, taken) or place.user
-    record.environment = _found(record.environment, given, _ENVIRONMENT, taken) or place.environment
-    if place.rest:
-        record.attributes["resource"] = place.rest
+    record.session = _found(record.session, given, _SESSION, taken) or around.session
+    record.user = _found(record.user, given, _USER, taken) or around.user
+    record.environment = _found(record.environment, given, _ENVIRONMENT, taken) or around.environment
+    if around.rest:
+        record.attributes["resource"] = around.rest
 
 
 def error_of(span: SpanData) -> str | None:

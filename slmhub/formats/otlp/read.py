@@ -18,12 +18,12 @@ from slmhub.formats.otlp import (
     vercel,
 )
 from slmhub.formats.otlp.layers import (
-    Place,
+    Surroundings,
     add_reading,
     add_surroundings,
     exception_text,
-    place_of,
     record_of,
+    surroundings_of,
 )
 from slmhub.formats.otlp.reading import Convention, Reading
 from slmhub.formats.otlp.storable import storable
@@ -47,11 +47,11 @@ _LOGS_NAME = "log events"
 def records_of_spans(spans: Iterable[SpanData]) -> Iterator[Record]:
     """One record a span, in order. No span is left out: an unknown one keeps its raw attributes."""
     resource: dict[str, Any] = {}
-    place = place_of(resource)
+    around = surroundings_of(resource)
     for span in spans:
         if span.resource is not resource:
-            resource, place = span.resource, place_of(span.resource)
-        yield _read_span(span, place)
+            resource, around = span.resource, surroundings_of(span.resource)
+        yield _read_span(span, around)
 
 
 def records_of_logs(logs: Iterable[LogData]) -> Iterator[Record]:
@@ -63,7 +63,7 @@ def records_of_logs(logs: Iterable[LogData]) -> Iterator[Record]:
         yield storable(_read_logs(group))
 
 
-def _read_span(span: SpanData, place: Place) -> Record:
+def _read_span(span: SpanData, around: Surroundings) -> Record:
     issues: set[Issue] = set()
     readings: list[Reading] = []
     format = generic.NAME
@@ -76,7 +76,7 @@ def _read_span(span: SpanData, place: Place) -> Record:
         format = _EVENTS.name if format == generic.NAME else format
     if _GENERIC.claims(span.attributes) and _lacks_content(readings):
         _add(readings, _GENERIC, span, issues)
-    return storable(record_of(span, format=format, place=place, readings=readings, issues=issues))
+    return storable(record_of(span, format=format, around=around, readings=readings, issues=issues))
 
 
 def _add(readings: list[Reading], convention: Convention, span: SpanData, issues: set[Issue]) -> None:
@@ -109,7 +109,7 @@ def _read_logs(logs: list[LogData]) -> Record:
     reading = genai_events.laid_over(genai.scalars_of(taken, issues), said.reading, taken)
     add_reading(record, reading)
     record.kind, record.message_times = reading.kind or record.kind, said.times
-    add_surroundings(record, taken.given, place_of(first.resource), taken.keys)
+    add_surroundings(record, taken.given, surroundings_of(first.resource), taken.keys)
     record.error = next((text for log in logs if (text := exception_text(log.attributes))), None)
     others = [log for log in logs if not genai_events.is_content(log.name)]
     if others:

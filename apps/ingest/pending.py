@@ -39,7 +39,7 @@ class UnstorableError(Exception):
 
 
 @dataclass(slots=True)
-class Staged:
+class PendingSpan:
     """One record while its batch is worked on; `ids` and `details` are redacted in place."""
 
     line: int
@@ -77,11 +77,11 @@ class Staged:
         return [*self.messages, *(digest for digest in (self.tools, self.output, self.long) if digest)]
 
 
-def staged(line: int, record: Record, keyring: Keyring) -> Staged:
+def pending_span(line: int, record: Record, keyring: Keyring) -> PendingSpan:
     given = [record.trace_id, record.span_id, record.parent_id or "", record.session or "", record.user or ""]
     ids = [clean(text) for text in given]
     moment = started_at(record)
-    return Staged(
+    return PendingSpan(
         line=line,
         record=record,
         ids=ids,
@@ -116,7 +116,7 @@ class Addresses:
         self.keyring = keyring
         self._of: dict[bytes, bytes] = {}
 
-    def take(self, item: Staged, originals: dict[bytes, Original]) -> None:
+    def take(self, item: PendingSpan, originals: dict[bytes, Original]) -> None:
         """Sets the addresses of an item and adds its contents to `originals`. Raises UnstorableError."""
         record = item.record
         if len(record.messages) > MOST_MESSAGES:
@@ -150,7 +150,7 @@ class Addresses:
         return digest
 
 
-def details_of(item: Staged) -> tuple[dict[str, Any], dict[str, Any]]:
+def details_of(item: PendingSpan) -> tuple[dict[str, Any], dict[str, Any]]:
     """What stands on the span itself and what of it is too long for that, still in clear."""
     record = item.record
     attributes = dict(record.attributes)
@@ -176,7 +176,7 @@ def details_of(item: Staged) -> tuple[dict[str, Any], dict[str, Any]]:
     return details, long
 
 
-def _issues(item: Staged, attributes: dict[str, Any]) -> list[str]:
+def _issues(item: PendingSpan, attributes: dict[str, Any]) -> list[str]:
     """Takes what is odd about the record out of its attributes and adds what is odd about its clock."""
     record = item.record
     given = attributes.pop("issues", ())
