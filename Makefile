@@ -6,7 +6,7 @@ WALKTHROUGH := tests/end_to_end/test_walkthrough.py
 TEMPLATES := find templates -name '*.html' -print0 | xargs -0
 export PORT ?= 8000
 
-.PHONY: demo test bench bench-peers starter style types architecture unit production slow walkthrough format
+.PHONY: demo test bench bench-peers starter style types architecture unit production slow walkthrough format map
 
 demo: $(VENV)/.installed
 	$(RUN) manage.py demo
@@ -37,6 +37,10 @@ format:
 	-$(TEMPLATES) $(VENV)/bin/djade --target-version 5.2
 	-$(TEMPLATES) $(VENV)/bin/djhtml --tabwidth 2
 	$(VENV)/bin/biome check --write
+
+# The generated half of docs/map.md.
+map:
+	$(RUN) -m tests.map
 
 types:
 	$(VENV)/bin/mypy

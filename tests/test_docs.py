@@ -1,27 +1,38 @@
-"""The docs name what exists; a room, command or setting without a line there fails here."""
+"""The docs name what exists; a module or setting without a line there fails here."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-MAP = (ROOT / "docs" / "map.md").read_text()
+from tests.map import MAP, ROOT, USUAL, first_line, page
 
-
-def rooms() -> set[str]:
-    packages = {path.parent for top in ("apps", "slmhub") for path in (ROOT / top).rglob("__init__.py")}
-    inner = {"management", "commands", "migrations", "templatetags", "steps", "apps"}
-    return {str(path.relative_to(ROOT)) for path in packages if path.name not in inner}
-
-
-def test_the_map_has_every_room() -> None:
-    assert {room for room in rooms() if f"### `{room}`" not in MAP} == set()
+MODULES = [
+    path
+    for top in ("apps", "slmhub")
+    for path in sorted((ROOT / top).rglob("*.py"))
+    if "migrations" not in path.parts and path.stem not in USUAL
+]
 
 
-def test_the_map_has_every_command() -> None:
-    commands = {path.stem for path in (ROOT / "apps").glob("*/management/commands/[a-z]*.py")}
-    assert {name for name in commands if f"manage.py {name}" not in MAP} == set()
+def test_the_map_says_what_the_modules_say() -> None:
+    assert page() == MAP.read_text(), "run `make map`"
+
+
+def test_every_module_says_in_its_first_line_what_it_is() -> None:
+    assert [str(path.relative_to(ROOT)) for path in MODULES if not first_line(path)] == []
+
+
+def test_no_first_line_breaks_off() -> None:
+    """The map shows the first line alone."""
+    broken = [str(path.relative_to(ROOT)) for path in MODULES if first_line(path)[-1:] not in {*".?:`"}]
+    assert broken == []
+
+
+def test_a_command_is_called_by_its_name_in_its_first_line() -> None:
+    commands = (ROOT / "apps").glob("*/management/commands/[a-z]*.py")
+    assert [
+        path.stem for path in commands if not first_line(path).startswith(f"`manage.py {path.stem}")
+    ] == []
 
 
 def test_every_setting_is_documented() -> None:

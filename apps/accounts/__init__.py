@@ -1,0 +1,1 @@
+"""People, workspaces, agents, rights, keys."""

@@ -1,3 +1,5 @@
+"""What every response of a page passes: the content security policy, and refusals as pages."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

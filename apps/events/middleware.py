@@ -1,3 +1,5 @@
+"""Which event a page already knows of: its socket asks for those that follow."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""The one writer: records → redacted rows; the drain of the spool."""

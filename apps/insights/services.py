@@ -1,3 +1,5 @@
+"""When a person looked last, so that the home page can tell what has changed since."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta

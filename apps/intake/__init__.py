@@ -1,0 +1,1 @@
+"""Streams: addresses that take traces, and calls one by one."""

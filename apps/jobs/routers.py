@@ -1,3 +1,5 @@
+"""Which database a table lies in: the broker has one of its own where there is no Redis."""
+
 from __future__ import annotations
 
 from typing import Any

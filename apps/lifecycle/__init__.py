@@ -1,0 +1,1 @@
+"""The order of the loop; hub, demo and convert commands."""

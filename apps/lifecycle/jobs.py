@@ -1,3 +1,5 @@
+"""The background load of the demo's traces."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,0 +1,1 @@
+"""The ingest doctor; Connect an agent."""

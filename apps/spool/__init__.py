@@ -1,0 +1,1 @@
+"""The sealed, fsynced queue of raw bodies."""

@@ -1,0 +1,1 @@
+"""Writes and pages of people, agents, invitations, API keys."""

@@ -1,0 +1,1 @@
+"""Spans, calls, sessions: rows and reading them."""

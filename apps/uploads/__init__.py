@@ -1,0 +1,1 @@
+"""Files: resumable, previewed, mapped, imported."""

@@ -1,3 +1,5 @@
+"""Looking at files that were chosen together before their import: preview, mapping, start, discard."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

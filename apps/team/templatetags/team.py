@@ -1,3 +1,5 @@
+"""The people of the demo, for the page on which they sign in."""
+
 from __future__ import annotations
 
 from typing import Any

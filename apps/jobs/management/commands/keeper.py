@@ -1,3 +1,5 @@
+"""`manage.py keeper`: the process that sweeps expired leases and watches the queue clusters, until ended."""
+
 from __future__ import annotations
 
 import signal

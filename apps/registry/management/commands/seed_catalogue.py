@@ -1,3 +1,5 @@
+"""`manage.py seed_catalogue`: creates or refreshes the rows of the model catalogue."""
+
 from __future__ import annotations
 
 from typing import Any
