@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from apps.accounts.models import Agent
+from apps.core.facets import Filters
 from apps.discovery.models import Task
 from apps.discovery.readiness import Readiness, readiness
 from apps.discovery.selectors import families, tasks_of
@@ -96,12 +97,13 @@ class TaskList:
         return len(self.rows) < self.found
 
 
-def task_list(agent: Agent, *, state: str, audience: str, text: str, order: str) -> TaskList:
+def task_list(agent: Agent, filters: Filters) -> TaskList:
     """The rows of the list in the wanted order; at most `MOST_ROWS`."""
-    tasks = list(tasks_of(agent, state=state, audience=audience, text=text))
+    tasks = list(filters.narrow(tasks_of(agent)))
     members = families(tasks)
     rows = [TaskRow(task, members[task.pk]) for task in tasks]
-    rows.sort(key=lambda row: (-ORDERS[order](row), row.task.pk))
+    figure = ORDERS[filters["order"]]
+    rows.sort(key=lambda row: (-figure(row), row.task.pk))
     total = sum(Task.objects.filter(agent=agent).values_list("size", flat=True))
     largest = max((row.size for row in rows), default=0)
     return TaskList(rows[:MOST_ROWS], len(rows), total, largest)

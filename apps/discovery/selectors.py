@@ -6,35 +6,27 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from apps.accounts.models import Agent
 from apps.discovery.call_lines import recurring_calls
 from apps.discovery.models import DiscoveryRun, Task, TaskState
 from apps.traces.models import Span, SpanQuerySet
 
-# The list's usual view: what is neither ignored nor merged.
-OPEN = "open"
+# Neither ignored nor merged.
 OPEN_STATES = (TaskState.FOUND, TaskState.ACCEPTED)
 # A router may take a key for a task when (almost) every call under it is this task's.
 PURE = 0.98
 
 
-def tasks_of(agent: Agent, *, state: str = "", audience: str = "", text: str = "") -> QuerySet[Task]:
+def tasks_of(agent: Agent) -> QuerySet[Task]:
     """Tasks, the largest first. Merged ones are part of another and left out."""
     tasks = Task.objects.filter(agent=agent).exclude(state=TaskState.MERGED)
-    if state:
-        tasks = tasks.filter(state__in=OPEN_STATES if state == OPEN else [state])
-    if audience:
-        tasks = tasks.filter(audience=audience)
-    for word in text.split()[:8]:
-        tasks = tasks.filter(
-            Q(name__icontains=word)
-            | Q(title__icontains=word)
-            | Q(subtitle__icontains=word)
-            | Q(action__icontains=word)
-        )
     return tasks.order_by("-size", "-pk")
+
+
+def open_tasks_of(agent: Agent) -> QuerySet[Task]:
+    return tasks_of(agent).filter(state__in=OPEN_STATES)
 
 
 def families(tasks: Iterable[Task]) -> dict[int, list[Task]]:

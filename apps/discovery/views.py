@@ -15,9 +15,11 @@ from apps.accounts.access import MemberRequest, requires
 from apps.accounts.models import User
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
+from apps.core.facets import Filters
 from apps.core.keyset import paginate
 from apps.discovery import charts, selectors, services
-from apps.discovery.forms import FilterForm, NameForm
+from apps.discovery.facets import TASK_FACETS
+from apps.discovery.forms import NameForm
 from apps.discovery.models import Task, TaskState
 from apps.discovery.readiness import HIGH_DISCORDANCE, LOW_DISCORDANCE, calls_needed
 from apps.discovery.rows import TaskRow, task_list
@@ -34,13 +36,11 @@ def list_tasks(request: MemberRequest) -> HttpResponse:
 
 
 def _list_page(request: MemberRequest, refusal: HubError | None = None) -> HttpResponse:
-    form = FilterForm(request.GET)
-    chosen = form.chosen()
+    filters = Filters(TASK_FACETS, request.GET)
     context = {
         **_run_context(request),
-        "chosen": chosen,
-        "filters": form.selects(chosen),
-        "tasks": task_list(request.agent, **chosen),
+        "filters": filters,
+        "tasks": task_list(request.agent, filters),
         "refusal": refusal,
     }
     return render(request, "discovery/list.html", context, status=refusal.status if refusal else 200)
@@ -62,7 +62,7 @@ def _run_context(request: MemberRequest) -> dict[str, Any]:
 @requires(Right.VIEW)
 @require_safe
 def show_map(request: MemberRequest) -> HttpResponse:
-    tasks = selectors.tasks_of(request.agent, state=selectors.OPEN)
+    tasks = selectors.open_tasks_of(request.agent)
     roots = {
         member.pk: task
         for task, family in zip(tasks, selectors.families(tasks).values(), strict=True)
@@ -100,7 +100,7 @@ def _task_page(request: MemberRequest, task: Task, refusal: HubError | None = No
         "routable": set(selectors.routable_keys(task)),
         "page": paginate(calls, by="started_at", cursor=request.GET.get("cursor", ""), size=PAGE),
         "datasets": task.dataset_versions.select_related("job").order_by("-number")[:5],
-        "others": selectors.tasks_of(request.agent, state=selectors.OPEN).exclude(pk=task.pk)[:100],
+        "others": selectors.open_tasks_of(request.agent).exclude(pk=task.pk)[:100],
         "total_calls": sum(request.agent.tasks.values_list("size", flat=True)),
         "needed": (calls_needed(LOW_DISCORDANCE), calls_needed(HIGH_DISCORDANCE)),
     }

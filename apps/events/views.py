@@ -6,8 +6,10 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
+from apps.core.facets import Filters
 from apps.core.keyset import paginate
 from apps.events import selectors
+from apps.events.facets import event_facets
 from apps.events.sentences import sentences
 
 
@@ -15,16 +17,13 @@ from apps.events.sentences import sentences
 @require_safe
 def activity(request: MemberRequest) -> HttpResponse:
     """Who did what, when."""
-    group, person = request.GET.get("group", ""), request.GET.get("person", "")
-    events = selectors.activity(request.workspace, group=group, person=person)
+    filters = Filters(event_facets(request.workspace), request.GET)
+    events = filters.narrow(selectors.activity(request.workspace))
     page = paginate(events, by="number", cursor=request.GET.get("cursor", ""))
     context = {
         "page": page,
         "sentences": sentences(request.workspace, page.rows),
-        "group": group,
-        "person": person,
-        "groups": selectors.GROUPS.items(),
-        "people": selectors.actors_of(request.workspace),
+        "filters": filters,
         "live_types": selectors.LIVE_TYPES,
     }
     return render(request, "events/activity.html", context)

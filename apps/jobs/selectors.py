@@ -5,21 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import QuerySet
-
-from apps.accounts.models import Workspace
-from apps.jobs.models import Job, JobLine, Queue, State
+from apps.jobs.models import Job, JobLine
 
 MOST_LINES = 300
 LONGEST_VALUE = 4000
-
-
-def jobs_of(workspace: Workspace, *, state: str = "", queue: str = "") -> QuerySet[Job]:
-    """The workspace's jobs; words that are no state or queue filter nothing."""
-    jobs = workspace.jobs.select_related("agent", "created_by")
-    if state in State.values:
-        jobs = jobs.filter(state=state)
-    return jobs.filter(queue=queue) if queue in Queue.values else jobs
 
 
 def last_lines(job: Job) -> tuple[list[JobLine], bool]:

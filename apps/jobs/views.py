@@ -11,19 +11,20 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
+from apps.core.facets import Filters
 from apps.core.keyset import paginate
 from apps.jobs import selectors, services
-from apps.jobs.models import Job, Queue, State
+from apps.jobs.facets import JOB_FACETS
+from apps.jobs.models import Job, State
 
 
 @requires(Right.VIEW)
 @require_safe
 def list_jobs(request: MemberRequest) -> HttpResponse:
-    state, queue = request.GET.get("state", ""), request.GET.get("queue", "")
-    jobs = selectors.jobs_of(request.workspace, state=state, queue=queue)
+    filters = Filters(JOB_FACETS, request.GET)
+    jobs = filters.narrow(request.workspace.jobs.select_related("agent", "created_by"))
     page = paginate(jobs, by="created_at", cursor=request.GET.get("cursor", ""))
-    context = {"page": page, "state": state, "queue": queue, "states": State.choices, "queues": Queue.choices}
-    return render(request, "jobs/list.html", context)
+    return render(request, "jobs/list.html", {"page": page, "filters": filters})
 
 
 @requires(Right.VIEW)

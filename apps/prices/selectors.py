@@ -19,7 +19,7 @@ def own_prices(workspace: Workspace) -> list[Price]:
 
 def shipped_prices(query: str) -> tuple[Sequence[Rates], int]:
     """Those whose model or provider holds the query, at most 50, and how many there are."""
-    wanted = query.strip().lower()
+    wanted = query.lower()
     found = [
         rates
         for book in shipped().values()

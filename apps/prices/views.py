@@ -8,7 +8,9 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
+from apps.core.facets import Filters
 from apps.prices import selectors, services
+from apps.prices.facets import SHIPPED_FACETS
 from apps.prices.forms import PriceForm
 from apps.prices.models import Price
 
@@ -20,9 +22,9 @@ def list_(request: MemberRequest) -> HttpResponse:
 
 
 def _list(request: MemberRequest, form: PriceForm, *, status: int = 200) -> HttpResponse:
-    query = request.GET.get("q", "")[:100]
-    shipped, total = selectors.shipped_prices(query)
-    context = {"tab": "prices", "form": form, "q": query, "shipped": shipped, "total": total}
+    filters = Filters(SHIPPED_FACETS, request.GET)
+    shipped, total = selectors.shipped_prices(filters["q"])
+    context = {"tab": "prices", "form": form, "filters": filters, "shipped": shipped, "total": total}
     context["own"] = selectors.own_prices(request.workspace)
     return render(request, "prices/list.html", context, status=status)
 

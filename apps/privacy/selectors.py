@@ -55,10 +55,8 @@ def figures(workspace: Workspace) -> tuple[list[EntityRow], dict[str, int]]:
     return sorted(rows.values(), key=lambda row: -row.total), totals
 
 
-def findings_of(workspace: Workspace, wanted: dict[str, str]) -> QuerySet[Finding]:
-    """The list, narrowed by `entity`, `decision` and `detector` where they are given."""
-    chosen = {name: wanted[name] for name in ("entity", "decision", "detector") if wanted.get(name)}
-    found = Finding.objects.filter(workspace=workspace, **chosen)
+def findings_of(workspace: Workspace) -> QuerySet[Finding]:
+    found = Finding.objects.filter(workspace=workspace)
     return found.select_related("surrogate", "content", "decided_by").defer(
         "content__original", "content__text"
     )

@@ -12,8 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
+from apps.core.facets import Filters
 from apps.core.keyset import paginate
 from apps.privacy import selectors, services
+from apps.privacy.facets import finding_facets
 from apps.privacy.forms import DecisionForm
 from apps.privacy.models import Decision, Finding
 
@@ -25,24 +27,17 @@ def findings(request: MemberRequest) -> HttpResponse:
 
 
 def _context(request: MemberRequest) -> dict[str, Any]:
-    chosen = {name: request.GET.get(name, "")[:60] for name in ("entity", "decision", "detector")}
-    page = paginate(
-        selectors.findings_of(request.workspace, chosen),
-        by="created_at",
-        cursor=request.GET.get("cursor", ""),
-        size=50,
-    )
     rows, totals = selectors.figures(request.workspace)
+    filters = Filters(finding_facets(row.entity for row in rows), request.GET)
+    found = filters.narrow(selectors.findings_of(request.workspace))
+    page = paginate(found, by="created_at", cursor=request.GET.get("cursor", ""), size=50)
     return {
         "page": page,
         "contexts": selectors.in_context(page.rows),
         "rows": rows,
         "totals": totals,
         "policy": selectors.policy(),
-        "chosen": chosen,
-        "decisions": Decision.choices,
-        "detectors": sorted({name for row in selectors.policy() for name in row.detectors}),
-        "filtered": any(chosen.values()),
+        "filters": filters,
     }
 
 
@@ -93,7 +88,7 @@ def _back(request: MemberRequest) -> HttpResponse:
 @requires(Right.REVEAL)
 @require_POST
 def reveal(request: MemberRequest, pk: int) -> HttpResponse:
-    found = selectors.findings_of(request.workspace, {})
+    found = selectors.findings_of(request.workspace)
     finding = get_object_or_404(found.select_related("workspace"), pk=pk)
     value = services.reveal(finding=finding, actor=request.user)
     context = {"context": selectors.in_context([finding])[0], "value": value}

@@ -9,6 +9,7 @@ import psutil
 from apps.accounts.keys import keyring
 from apps.accounts.models import Agent
 from apps.core.errors import HubError
+from apps.core.facets import Filters
 from apps.registry import weights
 from apps.registry.entries import STARTER_SLUG
 from apps.registry.models import BaseModel, LicenceClass, Teacher
@@ -54,15 +55,10 @@ def starter() -> BaseModel:
     return base
 
 
-def listed(*, text: str = "", licence: str = "", only_here: bool = False) -> list[Listed]:
+def listed(filters: Filters) -> list[Listed]:
     """The catalogue, smallest first, with what this machine has to say about each row."""
-    bases = BaseModel.objects.order_by("parameters", "name")
-    if licence:
-        bases = bases.filter(licence_class=licence)
-    if text:
-        bases = bases.filter(name__icontains=text[:80]) | bases.filter(family__icontains=text[:80])
-    rows = [describe(base) for base in bases]
-    return [row for row in rows if row.here] if only_here else rows
+    rows = [describe(base) for base in filters.narrow(BaseModel.objects.order_by("parameters", "name"))]
+    return [row for row in rows if row.here] if filters["here"] else rows
 
 
 def describe(base: BaseModel) -> Listed:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,31 +7,21 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
+from apps.core.facets import Filters
 from apps.registry import selectors, services, weights
 from apps.registry.connection import Trial, try_teacher
+from apps.registry.facets import MODEL_FACETS
 from apps.registry.forms import TeacherForm, initial
-from apps.registry.models import BaseModel, LicenceClass, Teacher
-
-LICENCES = (
-    (LicenceClass.PERMISSIVE, "Free"),
-    (LicenceClass.CONDITIONAL, "Conditions"),
-    (LicenceClass.RESEARCH, "Research only"),
-)
+from apps.registry.models import BaseModel, Teacher
 
 
 @requires(Right.VIEW)
 @require_safe
 def list_models(request: MemberRequest) -> HttpResponse:
-    filters: dict[str, Any] = {
-        "text": request.GET.get("q", ""),
-        "licence": request.GET.get("licence", ""),
-        "only_here": request.GET.get("here") == "1",
-    }
+    filters = Filters(MODEL_FACETS, request.GET)
     context = {
-        "rows": selectors.listed(**filters),
+        "rows": selectors.listed(filters),
         "filters": filters,
-        "is_filtered": any(filters.values()),
-        "licences": LICENCES,
         "teacher": selectors.teacher_of(request.agent),
         "machine_gb": selectors.machine_memory_gb(),
     }

@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
-from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Left
-from django.utils import timezone
 
 from apps.accounts.models import Agent
 from apps.contents.models import Content
 from apps.contents.search import MOST_HITS, matching
 from apps.contents.text import preview_of
-from apps.traces.forms import PERIODS
-from apps.traces.models import Introduction, Kind, Session, Span, Status
+from apps.core.facets import Filters
+from apps.traces.facets import call_facets
+from apps.traces.models import Introduction, Span, SpanQuerySet, Status
 
 COUNT_UP_TO = 10_000
 SAMPLE = 1_000
 # So many spans are read one by one and sorted; more lie densely enough in the list to be met there.
 FEW_HITS = 1_000
 RARE_EMITTER = 5_000
-_MOST_FACETS = 100
+_MOST_VALUES = 100
 _BEFORE, _AFTER = 24, 90
-_PLAIN = ("model", "action", "status", "audience", "source", "emitter")
-EVERY_KIND = "all"
 _NOT_LISTED = ("parameters", "attributes", "error", "routing_key")
 
 
 @dataclass(frozen=True)
 class Search:
-    """The calls that match, and the messages through which a text matched (None without a text)."""
+    """The calls that match, and the messages through which a text matched."""
 
     spans: QuerySet[Span]
-    text: str = ""
-    hits: list[int] | None = None
+    filters: Filters
+    hits: Sequence[int] = ()
 
     @property
     def is_cut(self) -> bool:
-        return self.hits is not None and len(self.hits) >= MOST_HITS
+        return len(self.hits) >= MOST_HITS
 
 
 @dataclass(frozen=True)
@@ -77,44 +75,29 @@ class CallRow:
     snippet: tuple[str, str, str] | None = None
 
 
-def search(agent: Agent, wanted: dict[str, Any]) -> Search:
-    """Calls of the agent, or spans of another kind, narrowed by the values of `CallFilter.wanted`."""
-    if "q" not in wanted:
-        return Search(_narrowed(_of_agent(agent, wanted), agent, wanted))
-    hits = matching(agent.workspace, wanted["q"])
-    introducing = Introduction.objects.filter(content__in=hits, span__agent=agent).values_list(
-        "span", flat=True
-    )
-    few = list(introducing[: FEW_HITS + 1])
-    if len(few) > FEW_HITS:
-        spans = Span.objects.filter(agent=agent, pk__in=introducing)
-    else:
-        spans = Span.objects.of_agent_by_key(agent).filter(pk__in=few)
-    return Search(_narrowed(spans, agent, wanted), wanted["q"], hits)
+def search(agent: Agent, given: Mapping[str, str]) -> Search:
+    """Calls of the agent, or spans of another kind, narrowed by the parameters of `call_facets`."""
+    models, actions = (partial(_values, agent, column) for column in ("model", "action"))
+    filters = Filters(call_facets(agent, models=models, actions=actions), given)
+    spans, hits = _begin(agent, filters)
+    narrowed = filters.narrow(spans).select_related("session").defer(*_NOT_LISTED)
+    return Search(narrowed, filters, hits)
 
 
-def _of_agent(agent: Agent, wanted: dict[str, Any]) -> QuerySet[Span]:
-    """The list is walked in its order until a page is full, unless the emitter is a rare one."""
-    if "emitter" in wanted:
-        emitter = agent.emitters.filter(pk=wanted["emitter"], accepted__lte=RARE_EMITTER)
-        if emitter.exists():
-            return Span.objects.of_agent_by_key(agent)
-    return Span.objects.filter(agent=agent)
-
-
-def _narrowed(spans: QuerySet[Span], agent: Agent, wanted: dict[str, Any]) -> QuerySet[Span]:
-    spans = spans.select_related("session").defer(*_NOT_LISTED)
-    spans = spans.filter(**{name: wanted[name] for name in _PLAIN if name in wanted})
-    kind = wanted.get("kind", Kind.LLM)
-    if kind != EVERY_KIND:
-        spans = spans.filter(kind=kind)
-    if "session" in wanted:
-        # By its key: joined, SQLite walks through all calls of the agent to find the session's.
-        named = Session.objects.filter(agent=agent, external_id=wanted["session"])
-        spans = spans.filter(session__in=list(named.values_list("pk", flat=True)))
-    if "period" in wanted:
-        spans = spans.filter(started_at__gte=timezone.now() - PERIODS[wanted["period"]][1])
-    return spans
+def _begin(agent: Agent, filters: Filters) -> tuple[SpanQuerySet, Sequence[int]]:
+    """The spans that the list is taken from: few are stepped to, many are walked in their order."""
+    text, emitter = filters["q"], filters["emitter"]
+    if text:
+        hits = matching(agent.workspace, text)
+        introducing = Introduction.objects.filter(content__in=hits, span__agent=agent)
+        spans = introducing.values_list("span", flat=True)
+        few = list(spans[: FEW_HITS + 1])
+        if len(few) > FEW_HITS:
+            return Span.objects.filter(agent=agent, pk__in=spans), hits
+        return Span.objects.of_agent_by_key(agent).filter(pk__in=few), hits
+    if emitter and agent.emitters.filter(pk=emitter, accepted__lte=RARE_EMITTER).exists():
+        return Span.objects.of_agent_by_key(agent), ()
+    return Span.objects.filter(agent=agent), ()
 
 
 def figures(spans: QuerySet[Span]) -> Figures:
@@ -133,10 +116,8 @@ def figures(spans: QuerySet[Span]) -> Figures:
     )
 
 
-def facets(agent: Agent, column: str) -> list[str]:
-    """The distinct values of an indexed column, found by one index seek each."""
-    if column not in ("model", "action"):
-        raise ValueError(column)
+def _values(agent: Agent, column: str) -> list[tuple[str, str]]:
+    """The distinct values of an indexed column as choices, found by one index seek each."""
     sql = f"""
         WITH RECURSIVE found(value) AS (
             SELECT MIN({column}) FROM traces_span WHERE agent_id = %s
@@ -144,16 +125,16 @@ def facets(agent: Agent, column: str) -> list[str]:
             SELECT (SELECT MIN({column}) FROM traces_span WHERE agent_id = %s AND {column} > found.value)
             FROM found WHERE found.value IS NOT NULL
         ) SELECT value FROM found WHERE value IS NOT NULL AND value <> '' LIMIT %s
-    """  # noqa: S608 - the column is one of two
+    """  # noqa: S608 - the column is named above
     with connection.cursor() as cursor:
-        cursor.execute(sql, [agent.pk, agent.pk, _MOST_FACETS])
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(sql, [agent.pk, agent.pk, _MOST_VALUES])
+        return [(row[0], row[0]) for row in cursor.fetchall()]
 
 
-def rows_of(found: Search, spans: Sequence[Span]) -> list[CallRow]:
+def rows_of(spans: Sequence[Span], found: Search | None = None) -> list[CallRow]:
     """What each call was asked and answered, read now, so that a decided finding shows at once."""
     texts = _beginnings({pk for span in spans for pk in (*span.message_ids[-1:], span.output_id) if pk})
-    snippets = _snippets(found, spans)
+    snippets = _snippets(found, spans) if found and found.hits else {}
     return [
         CallRow(
             span=span,
@@ -172,8 +153,8 @@ def _beginnings(ids: set[int]) -> dict[int, str]:
 
 def _snippets(found: Search, spans: Sequence[Span]) -> dict[int, tuple[str, str, str]]:
     """Per call the place where a message that it introduced matches: (before, hit, after)."""
-    word = re.search(r"[^\W_]+", found.text)
-    if not found.hits or not word:
+    word = re.search(r"[^\W_]+", found.filters["q"])
+    if word is None:
         return {}
     rows = Introduction.objects.filter(span__in=[span.pk for span in spans], content__in=found.hits)
     # The earliest of several wins.

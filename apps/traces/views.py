@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import Sum
 from django.http import HttpResponse, JsonResponse
@@ -11,8 +11,7 @@ from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.keyset import paginate
 from apps.traces import listing
-from apps.traces.forms import CallFilter
-from apps.traces.models import Audience, Session, Source, Span, Status
+from apps.traces.models import Session, Span
 from apps.traces.selectors import messages_of_many
 from apps.traces.thread import neighbours, pretty, thread_of
 from apps.traces.tree import trace_of
@@ -28,23 +27,14 @@ def list_(request: MemberRequest) -> HttpResponse:
 
 
 def _list_context(request: MemberRequest) -> dict[str, Any]:
-    form = CallFilter(request.GET)
-    found = listing.search(request.agent, form.wanted)
+    found = listing.search(request.agent, request.GET)
     page = paginate(found.spans, by="started_at", cursor=request.GET.get("cursor", ""), size=50)
     return {
-        "form": form,
-        "wanted": form.wanted,
+        "filters": found.filters,
         "page": page,
-        "rows": listing.rows_of(found, page.rows),
+        "rows": listing.rows_of(page.rows, found),
         "search": found,
         "figures": listing.figures(found.spans),
-        "models": listing.facets(request.agent, "model"),
-        "actions": listing.facets(request.agent, "action"),
-        "statuses": Status.choices,
-        "audiences": Audience.choices,
-        "sources": Source.choices,
-        "kinds": form.fields["kind"].choices,  # type: ignore[attr-defined]
-        "periods": form.fields["period"].choices,  # type: ignore[attr-defined]
     }
 
 
@@ -128,7 +118,7 @@ def session(request: MemberRequest, pk: int) -> HttpResponse:
     sums = spans.aggregate(asked=Sum("input_tokens"), answered=Sum("output_tokens"), cost=Sum("cost"))
     context = {
         "session": found,
-        "rows": listing.rows_of(listing.Search(cast(Any, spans)), shown[:MOST_CALLS_OF_A_SESSION]),
+        "rows": listing.rows_of(shown[:MOST_CALLS_OF_A_SESSION]),
         "is_cut": len(shown) > MOST_CALLS_OF_A_SESSION,
         "sums": sums,
         "ended_at": shown[-1].started_at if shown else None,
