@@ -13,7 +13,8 @@ import orjson
 from apps.datasets.candidates import Candidate, Reason
 from apps.datasets.models import Split
 from apps.datasets.parameters import Parameters, share_of, split_of
-from slmhub.ml.prompts import StaticPrompt, render_completion, render_prompt
+from slmhub.ml.prompt_formats import COMPACT
+from slmhub.ml.prompt_formats.compact import NOTHING_STATIC, StaticPrompt, render_answer, render_prompt
 
 MAJORITY = 0.5
 SPLITS = (Split.TRAIN, Split.VALIDATION, Split.TEST)
@@ -41,8 +42,13 @@ class Row:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def static_prompt_of(candidates: Sequence[Candidate]) -> StaticPrompt:
-    """What the calls of the commonest standing prompt share, or all of them when none holds half."""
+def static_prompt_of(candidates: Sequence[Candidate], prompt_format: str = COMPACT) -> StaticPrompt:
+    """What the calls of the commonest standing prompt share, or all of them when none holds half.
+
+    Only the compact format leaves anything out.
+    """
+    if prompt_format != COMPACT:
+        return NOTHING_STATIC
     templates = Counter(candidate.template for candidate in candidates)
     template, size = templates.most_common(1)[0]
     if size >= MAJORITY * len(candidates):
@@ -76,7 +82,7 @@ def _row(candidate: Candidate, static: StaticPrompt, parameters: Parameters) -> 
     return Row(
         candidate,
         prompt=render_prompt(candidate.messages, candidate.tools, static),
-        completion=render_completion(candidate.output),
+        completion=render_answer(candidate.output),
         split=split_of(candidate.session, parameters),
     )
 
@@ -112,9 +118,11 @@ def _capped(rows: Sequence[Row], parameters: Parameters, left_out: Counter[str])
     return kept
 
 
-def digest_of(rows: Iterable[Row], static: StaticPrompt) -> str:
+def digest_of(rows: Iterable[Row], static: StaticPrompt, prompt_format: str = COMPACT) -> str:
     """SHA-256 over the static prompt and the canonical examples in order."""
     digest = hashlib.sha256(orjson.dumps(static.to_json(), option=orjson.OPT_SORT_KEYS))
+    if prompt_format != COMPACT:
+        digest.update(b"\n" + prompt_format.encode())
     for row in rows:
         digest.update(b"\n" + row.canonical())
     return digest.hexdigest()

@@ -8,13 +8,18 @@ from pathlib import Path
 import orjson
 
 from apps.datasets.models import DatasetVersion, Split
+from slmhub.ml.prompt_formats import COMPACT
 
 
 def lines_of(dataset: DatasetVersion, split: Split) -> Iterator[bytes]:
-    """`{"id","prompt","completion"}` of each example, in order."""
-    rows = dataset.examples.filter(split=split).order_by("position").values_list("pk", "prompt", "completion")
-    for pk, prompt, completion in rows.iterator(chunk_size=500):
-        yield orjson.dumps({"id": str(pk), "prompt": prompt, "completion": completion}) + b"\n"
+    """`{"id","prompt","completion"}` of each example, in order; chat shapes where the format is not ours."""
+    examples = dataset.examples.filter(split=split).order_by("position")
+    if dataset.prompt_format == COMPACT:
+        names = {"prompt": "prompt", "completion": "completion"}
+    else:
+        names = {"messages": "messages", "tools": "tools", "answer": "expected"}
+    for pk, *values in examples.values_list("pk", *names.values()).iterator(chunk_size=500):
+        yield orjson.dumps({"id": str(pk), **dict(zip(names, values, strict=True))}) + b"\n"
 
 
 def write_split(dataset: DatasetVersion, split: Split | str, path: Path) -> int:

@@ -28,7 +28,7 @@ def run(context: JobContext, *, dataset_id: int) -> dict[str, Any]:
     if not candidates:
         check_size({"train": 0, "validation": 0, "test": 0, "calls": left_out.total()}, left_out)
     context.progress(1, STEPS, "writing prompts")
-    static = static_prompt_of(candidates)
+    static = static_prompt_of(candidates, dataset.prompt_format)
     rows = rows_of(candidates, static, parameters, left_out)
     context.progress(2, STEPS, "freezing")
     return freeze(dataset=dataset, rows=rows, static=static, left_out=left_out).counts

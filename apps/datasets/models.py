@@ -14,6 +14,7 @@ from apps.core.models import Timestamped
 from apps.discovery.models import Task
 from apps.jobs.models import Job, State
 from apps.traces.models import Span
+from slmhub.ml.prompt_formats import COMPACT
 
 
 class Split(models.TextChoices):
@@ -50,6 +51,7 @@ class DatasetVersion(Timestamped):
     parameters = models.JSONField(default=dict)
     counts = models.JSONField(default=dict)
     left_out = models.JSONField(default=dict)
+    prompt_format = models.CharField(max_length=20, default=COMPACT, help_text="how examples become text")
     # The prompt text and tool set that every example shares, pruned from the examples.
     static_prompt = models.JSONField(default=dict)
     # What held-out examples share with training: wording (yes) and values (how many).
@@ -98,6 +100,8 @@ class Example(models.Model):
     messages = models.JSONField()
     tools = models.JSONField(default=list)
     expected = models.JSONField()
+    # Compact texts: what people read and duplicates are found by, whatever the format. Any other format is
+    # rendered from the shapes above by the trainer, which has the base's tokenizer.
     prompt = models.TextField()
     completion = models.TextField()
 

@@ -26,7 +26,8 @@ from apps.events.services import publish
 from apps.jobs.models import Job
 from apps.jobs.services import enqueue
 from slmhub.ml.evaluation import rows_needed
-from slmhub.ml.prompts import StaticPrompt
+from slmhub.ml.prompt_formats import COMPACT
+from slmhub.ml.prompt_formats.compact import StaticPrompt
 
 FEWEST_TRAIN, FEWEST_TEST = 20, 5
 BATCH = 500
@@ -44,7 +45,9 @@ class TooSmallError(HubError):
 
 
 @transaction.atomic
-def build(*, task: Task, actor: User | None, parameters: Parameters = DEFAULTS) -> DatasetVersion:
+def build(
+    *, task: Task, actor: User | None, parameters: Parameters = DEFAULTS, prompt_format: str = COMPACT
+) -> DatasetVersion:
     """The next version, queued. Raises `NotAcceptedError`, and `ConflictError` while one is being built."""
     task = Task.objects.select_for_update().select_related("agent__workspace").get(pk=task.pk)
     if task.state != TaskState.ACCEPTED:
@@ -57,7 +60,12 @@ def build(*, task: Task, actor: User | None, parameters: Parameters = DEFAULTS) 
         )
     number = DatasetVersion.objects.filter(task=task).aggregate(last=Max("number"))["last"] or 0
     dataset = DatasetVersion.objects.create(
-        agent=task.agent, task=task, number=number + 1, created_by=actor, parameters=asdict(parameters)
+        agent=task.agent,
+        task=task,
+        number=number + 1,
+        created_by=actor,
+        parameters=asdict(parameters),
+        prompt_format=prompt_format,
     )
     dataset.job = enqueue(
         workspace=task.agent.workspace,
@@ -88,7 +96,7 @@ def freeze(
         left_out=dict(left_out),
         static_prompt=static.to_json(),
         overlap=overlap_of(rows),
-        digest=digest_of(rows, static),
+        digest=digest_of(rows, static, dataset.prompt_format),
         frozen_at=timezone.now(),
     )
     if not sealed:

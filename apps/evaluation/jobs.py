@@ -20,7 +20,13 @@ BATCH = 64
 
 def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
     """Asks specialist, teacher and base the test split, then judges."""
-    related = ("agent__workspace", "dataset", "specialist__base", "specialist__task")
+    related = (
+        "agent__workspace",
+        "dataset",
+        "specialist__base",
+        "specialist__task",
+        "specialist__run__dataset",
+    )
     evaluation = EvaluationRun.objects.select_related(*related).get(pk=run_id)
     try:
         _Asking(context, evaluation).everything()
@@ -45,7 +51,7 @@ class _Asking:
         specialist = self._run.specialist
         self._ask(System.SPECIALIST, systems.specialist_endpoint(specialist, longest), systems.question)
         self._ask_teacher()
-        self._ask(System.BASE, systems.base_endpoint(specialist.base, longest), systems.question)
+        self._ask(System.BASE, systems.base_endpoint(specialist, longest), systems.question)
 
     def _ask_teacher(self) -> None:
         """Where it cannot be asked its recorded answers stand in: they count as right, which favours it."""

@@ -11,10 +11,11 @@ from django.conf import settings
 from apps.datasets.models import Example
 from apps.evaluation.asking import Endpoint, Question
 from apps.registry import weights
-from apps.registry.models import BaseModel, Teacher
+from apps.registry.models import Teacher
 from apps.registry.selectors import teacher_key
 from apps.training.models import Specialist
 from apps.training.storage import write_json
+from slmhub.ml.prompt_formats import COMPACT
 
 # What of a recorded call's parameters shapes its answer; the teacher is asked as the agent asked it.
 REPLAYED = (
@@ -33,10 +34,17 @@ def specialist_endpoint(specialist: Specialist, longest: int) -> Endpoint:
     return Endpoint(_server(), specialist.served_name, parameters=_greedy(longest))
 
 
-def base_endpoint(base: BaseModel, longest: int) -> Endpoint:
-    """Makes the specialist server offer the base itself, with nothing pruned from what it is asked."""
-    name = f"base-{base.slug}"
-    manifest = {"kind": "base", "path": str(weights.locate(base)), "sha256": None, "static_prompt": None}
+def base_endpoint(specialist: Specialist, longest: int) -> Endpoint:
+    """Makes the server offer the base itself, in the specialist's format, with nothing left out."""
+    base, prompt_format = specialist.base, specialist.run.dataset.prompt_format
+    name = f"base-{base.slug}" if prompt_format == COMPACT else f"base-{base.slug}-{prompt_format}"
+    manifest = {
+        "kind": "base",
+        "path": str(weights.locate(base)),
+        "sha256": None,
+        "prompt_format": prompt_format,
+        "static_prompt": None,
+    }
     write_json(Path(settings.MODELS_DIR) / name / "manifest.json", manifest)
     return Endpoint(_server(), name, parameters=_greedy(longest))
 

@@ -17,6 +17,7 @@ from apps.datasets.models import Split
 from apps.jobs.runner import JobContext
 from apps.training.models import Specialist, TrainingRun
 from apps.training.storage import read_json, sha256, write_json
+from slmhub.ml.prompt_formats import COMPACT
 
 LOCK_WAIT_S = 0.25
 STDERR_TAIL = 4000
@@ -55,6 +56,7 @@ def write_spec(run: TrainingRun, *, base: Path, folder: Path) -> Path:
         "train": str(folder / "train.jsonl"),
         "validation": str(folder / "validation.jsonl"),
         "recipe": run.recipe,
+        "prompt_format": run.dataset.prompt_format,
         "static_prompt": run.dataset.static_prompt,
     }
     path = folder / "spec.json"
@@ -89,6 +91,7 @@ def publish_to_server(specialist: Specialist, manifest: dict[str, Any]) -> None:
             "base": manifest["base"],
             "base_sha256": manifest.get("base_sha256"),
             "sha256": specialist.sha256,
+            "prompt_format": manifest.get("prompt_format", COMPACT),
             "static_prompt": manifest.get("static_prompt") or {},
         },
     )

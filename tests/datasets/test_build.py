@@ -15,6 +15,7 @@ from apps.datasets.parameters import Parameters
 from apps.discovery.models import Assignment
 from apps.discovery.services import merge
 from apps.events.models import EventType
+from slmhub.ml.prompt_formats import COMPACT, NATIVE
 from tests.datasets.builders import built
 from tests.discovery.factories import SYSTEM, Step, accepted, extraction, fail, task
 from tests.world import World
@@ -158,3 +159,18 @@ def test_a_split_is_written_as_training_reads_it(world: World, tmp_path: Path) -
     rows = [orjson.loads(line) for line in (tmp_path / "test.jsonl").read_bytes().splitlines()]
     assert written == len(rows) == dataset.counts["test"]
     assert rows[0].keys() == {"id", "prompt", "completion"}
+
+
+def test_a_native_dataset_leaves_nothing_out_and_is_written_as_chat_shapes(
+    world: World, tmp_path: Path
+) -> None:
+    found = accepted(world.agent, extraction(world.agent, 100))
+    compact = built(world, found)
+    native = built(world, found, prompt_format=NATIVE)
+    write_split(native, Split.TEST, tmp_path / "test.jsonl")
+    row = orjson.loads((tmp_path / "test.jsonl").read_bytes().splitlines()[0])
+    assert (compact.prompt_format, native.prompt_format) == (COMPACT, NATIVE)
+    assert native.static_prompt["messages"] == []
+    assert native.digest != compact.digest
+    assert row.keys() == {"id", "messages", "tools", "answer"}
+    assert row["messages"][0] == {"role": "system", "content": SYSTEM}

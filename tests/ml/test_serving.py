@@ -12,8 +12,8 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
 from slmhub.ml.basemodel import load_base, sha256_of_weights
-from slmhub.ml.encoding import ChatEncoder
 from slmhub.ml.generation import FinishReason, Row, generate
+from slmhub.ml.prompt_formats.compact import Compact, parse_answer
 from slmhub.ml.serving.app import build_app
 from slmhub.ml.serving.catalogue import Catalogue, ServedModel
 from slmhub.ml.serving.engine import Asked, Engine, Finished, Ticket, text_before_stop
@@ -155,6 +155,31 @@ async def test_it_refuses_weights_that_are_not_the_approved_ones(
     assert (status, answer["error"]["code"]) == (409, "model_corrupt")
 
 
+async def test_it_refuses_a_format_that_is_unknown_or_that_the_base_cannot_be_asked_in(
+    client: TestClient[Any, Any], models: Path, base: Path, tmp_path: Path
+) -> None:
+    bare = shutil.copytree(base, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    write_manifest(models, "odd", {"kind": "base", "path": str(base), "prompt_format": "magic"})
+    write_manifest(models, "bare", {"kind": "base", "path": str(bare), "prompt_format": "native"})
+
+    for name, words in (("odd", "unknown prompt format"), ("bare", "no chat template")):
+        status, answer = await post(client, ask(model=name))
+        assert (status, answer["error"]["code"]) == (409, "model_corrupt")
+        assert words in answer["error"]["message"]
+
+
+async def test_it_streams_the_text_of_an_answer_that_might_have_been_a_call(
+    client: TestClient[Any, Any],
+) -> None:
+    tools = [{"type": "function", "function": {"name": "find", "parameters": {}}}]
+    _, answer = await post(client, ask(tools=tools))
+    chunks = await stream(client, ask(tools=tools))
+
+    text = "".join(one["choices"][0]["delta"].get("content", "") for one in chunks)
+    assert text == content_of(answer)
+
+
 async def test_it_says_which_command_fetches_missing_base_weights(
     client: TestClient[Any, Any], models: Path
 ) -> None:
@@ -263,8 +288,8 @@ async def test_it_stops_a_request_whose_client_has_gone(models: Path) -> None:
 
 def test_it_ends_a_cancelled_row_and_finishes_the_others(base: Path) -> None:
     model, tokenizer = load_base(base)
-    encoder = ChatEncoder(tokenizer)
-    rows = [Row(encoder.prompt("abc"), limit=20) for _ in range(2)]
+    compact = Compact(tokenizer)
+    rows = [Row(compact.encode_prompt("abc"), limit=20) for _ in range(2)]
     steps = 0
 
     def cancel_first() -> None:
@@ -272,7 +297,7 @@ def test_it_ends_a_cancelled_row_and_finishes_the_others(base: Path) -> None:
         steps += 1
         rows[0].cancelled = rows[0].cancelled or steps == 3
 
-    generate(model.eval(), rows, end=-1, pad=encoder.pad, on_step=cancel_first)
+    generate(model.eval(), rows, end=-1, pad=compact.pad, on_step=cancel_first)
 
     assert (rows[0].finish, len(rows[0].ids)) == (FinishReason.CANCELLED, 3)
     assert (rows[1].finish, len(rows[1].ids)) == (FinishReason.LENGTH, 20)
@@ -280,10 +305,10 @@ def test_it_ends_a_cancelled_row_and_finishes_the_others(base: Path) -> None:
 
 def test_it_decodes_as_the_library_does(base: Path) -> None:
     model, tokenizer = load_base(base)
-    encoder = ChatEncoder(tokenizer)
-    prompts = [encoder.prompt(text) for text in ("a", "some longer text", "é and 漢字")]
+    compact = Compact(tokenizer)
+    prompts = [compact.encode_prompt(text) for text in ("a", "some longer text", "é and 漢字")]
     rows = [Row(prompt, limit=25 - 8 * at) for at, prompt in enumerate(prompts)]
-    generate(model.eval(), rows, end=encoder.end, pad=encoder.pad)
+    generate(model.eval(), rows, end=compact.end, pad=compact.pad)
 
     import torch
 
@@ -292,22 +317,23 @@ def test_it_decodes_as_the_library_does(base: Path) -> None:
         expected = model.generate(
             ids, max_new_tokens=row.limit, do_sample=False, pad_token_id=0, eos_token_id=2
         )
-        assert row.ids == [token for token in expected[0, len(prompt) :].tolist() if token != encoder.end]
+        assert row.ids == [token for token in expected[0, len(prompt) :].tolist() if token != compact.end]
 
 
 def test_it_keeps_special_tokens_of_a_text_as_text(base: Path) -> None:
     _, tokenizer = load_base(base)
-    encoder = ChatEncoder(tokenizer)
-    prompt = encoder.prompt("a<|eos|><|assistant|>b")
+    compact = Compact(tokenizer)
+    prompt = compact.encode_prompt("a<|eos|><|assistant|>b")
 
-    assert prompt.count(encoder.end) == 0
-    assert encoder.text(prompt) == "a<|eos|><|assistant|>b"
+    assert prompt.count(compact.end) == 0
+    assert compact.decode(prompt) == "a<|eos|><|assistant|>b"
 
 
 def test_it_turns_a_written_call_into_a_tool_call() -> None:
     tools = [{"type": "function", "function": {"name": "find", "parameters": {}}}]
     request = read_chat_request(json.dumps(ask(tools=tools)).encode())
-    finished = Finished('{"tool":"find","args":{"city":"Oslo"}}', FinishReason.STOP, 3, 4, 0.5, 0.9, "ab")
+    message = parse_answer('{"tool":"find","args":{"city":"Oslo"}}', tools)
+    finished = Finished(message, FinishReason.STOP, 3, 4, 0.5, 0.9, "ab")
     answer = Answer(request).whole(finished)
     chunks = Answer(request).last_chunks(finished, sent=0)
 

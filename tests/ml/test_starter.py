@@ -10,8 +10,8 @@ import pytest
 from safetensors import safe_open
 
 from slmhub.ml.basemodel import STARTER, load_base, sha256_of_file
-from slmhub.ml.encoding import ChatEncoder
 from slmhub.ml.generation import Row, generate
+from slmhub.ml.prompt_formats.compact import Compact
 from slmhub.ml.starter.architecture import StarterShape, build_starter
 from slmhub.ml.starter.pretraining import SequenceEncoder, exact_match, held_out
 from slmhub.ml.starter.skills import MIXTURE, SKILLS, draw
@@ -100,12 +100,12 @@ def test_it_ships_weights_that_do_what_their_manifest_says() -> None:
 
 def test_it_repeats_most_strings_that_it_has_never_seen() -> None:
     model, tokenizer = load_base(STARTER)
-    encoder = ChatEncoder(tokenizer)
+    compact = Compact(tokenizer)
     random = Random("strings of this test")
     texts = [f"{KINDS['person'].make(random)}; {KINDS['code'].make(random)}" for _ in range(60)]
-    rows = [Row(encoder.prompt(f"repeat\n{text}"), limit=80) for text in texts]
-    generate(model.eval(), rows, end=encoder.end, pad=encoder.pad)
-    repeated = [encoder.text(row.ids) == text for row, text in zip(rows, texts, strict=True)]
+    rows = [Row(compact.encode_prompt(f"repeat\n{text}"), limit=80) for text in texts]
+    generate(model.eval(), rows, end=compact.end, pad=compact.pad)
+    repeated = [compact.decode(row.ids) == text for row, text in zip(rows, texts, strict=True)]
 
     assert sum(repeated) / len(repeated) > 0.8
 

@@ -20,7 +20,7 @@ from slmhub.ml.training.augmentation import CopyAugmentation, of_the_same_shape
 from slmhub.ml.training.checkpoints import newest_valid, write_marker
 from slmhub.ml.training.data import _order
 from slmhub.ml.training.progress import ProgressFile
-from slmhub.ml.training.spec import Example, InputError, read_recipe
+from slmhub.ml.training.spec import Example, InputError, TrainingSpec, read_recipe
 from tests.ml import sample_tasks
 from tests.ml.tiny import write_tiny_base
 
@@ -127,6 +127,7 @@ def test_it_writes_what_the_contract_says(spec: Spec, tmp_path: Path) -> None:
 
     assert manifest["kind"] == "specialist"
     assert manifest["static_prompt"] == spec["static_prompt"]
+    assert manifest["prompt_format"] == "compact"
     assert manifest["examples"] == {"train": 40, "validation": 40, "left_out_too_long": 0}
     assert manifest["files"]["adapter/adapter_model.safetensors"] == manifest["sha256"]
     assert 0 <= manifest["validation_exact"] <= 1
@@ -150,6 +151,27 @@ def test_it_refuses_a_folder_of_another_spec(
     spec["recipe"] |= {"seed": 5}
 
     assert refused(spec, tmp_path, capsys)["kind"] == "run_dir"
+
+
+def test_it_knows_a_folder_again_that_an_earlier_version_began() -> None:
+    """The fingerprint was written down before a SPEC could name a prompt format."""
+    folder = Path("/runs/training-7")
+    recipe = {"method": "lora", "rank": 32, "alpha": 64, "learning_rate": 5e-3, "batch_size": 16}
+    recipe |= {"augment_copies": 0.9, "seed": 0, "max_length": 2048, "max_seconds": 90.0}
+    spec = TrainingSpec(
+        run_dir=folder,
+        base="/weights",
+        train=folder / "train.jsonl",
+        validation=folder / "validation.jsonl",
+        recipe=read_recipe(recipe),
+        static_prompt={
+            "messages": [{"role": "system", "text": "You help."}],
+            "toolset": True,
+            "window": 0,
+        },
+    )
+
+    assert spec.fingerprint() == "6c8ed6259c93e006f4f4a77682540f04b2a135c492000d1704abf0712cb7a340"
 
 
 def test_it_names_the_command_for_missing_starter_weights(

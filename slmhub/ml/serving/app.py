@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from slmhub.ml.basemodel import BaseModelMissingError
-from slmhub.ml.prompts import render_prompt
+from slmhub.ml.prompt_formats.messages import PromptFormatError
 from slmhub.ml.serving.catalogue import BadManifestError, Catalogue, ServedModel, UnknownModelError
 from slmhub.ml.serving.engine import (
     Asked,
@@ -32,6 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # exception → (status, type, code); the exception's own words are the message.
 REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     InvalidRequestError: (400, "invalid_request_error", "invalid_request"),
+    PromptFormatError: (400, "invalid_request_error", "prompt_format"),
     ContextExceededError: (400, "invalid_request_error", "context_length_exceeded"),
     CorruptModelError: (409, "server_error", "model_corrupt"),
     BadManifestError: (409, "server_error", "model_corrupt"),
@@ -108,7 +109,7 @@ def _model_row(model: ServedModel) -> dict[str, Any]:
 async def complete_chat(request: web.Request) -> web.StreamResponse:
     chat = read_chat_request(await request.read())
     served = request.app[CATALOGUE].find(chat.model)
-    ticket = request.app[ENGINE].submit(served, _asked(chat, served))
+    ticket = request.app[ENGINE].submit(served, _asked(chat))
     try:
         first = await ticket.events.get()
         if isinstance(first, Exception):
@@ -121,9 +122,10 @@ async def complete_chat(request: web.Request) -> web.StreamResponse:
         ticket.cancel()
 
 
-def _asked(chat: ChatRequest, served: ServedModel) -> Asked:
+def _asked(chat: ChatRequest) -> Asked:
     return Asked(
-        prompt=render_prompt(chat.messages, chat.tools, served.static_prompt),
+        messages=chat.messages,
+        tools=chat.tools,
         max_tokens=chat.max_tokens,
         temperature=chat.temperature,
         seed=chat.seed,
@@ -144,16 +146,14 @@ async def _until_finished(ticket: Ticket, event: Delta | Finished) -> Finished:
 async def _stream(
     request: web.Request, answer: Answer, ticket: Ticket, event: Delta | Finished
 ) -> web.StreamResponse:
-    """Server-sent events; text that may be a tool call is held back until it is whole."""
+    """Server-sent events; a tool call comes whole, in the last of them."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     await response.prepare(request)
     await _send(response, answer.chunk({"role": "assistant", "content": ""}))
-    pending, sent = "", 0
+    sent = 0
     while isinstance(event, Delta):
-        pending += event.text
-        if not _may_be_call(answer.request, pending, sent):
-            await _send(response, answer.chunk({"content": pending}))
-            sent, pending = sent + len(pending), ""
+        await _send(response, answer.chunk({"content": event.text}))
+        sent += len(event.text)
         following = await ticket.events.get()
         if isinstance(following, Exception):
             await _send(response, error_body("Decoding failed.", kind="server_error", code="internal_error"))
@@ -163,10 +163,6 @@ async def _stream(
         await _send(response, chunk)
     await response.write(b"data: [DONE]\n\n")
     return response
-
-
-def _may_be_call(request: ChatRequest, pending: str, sent: int) -> bool:
-    return bool(request.tools) and not sent and pending.lstrip()[:1] in ("", "{", "[")
 
 
 async def _send(response: web.StreamResponse, body: dict[str, Any]) -> None:

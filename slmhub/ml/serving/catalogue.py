@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from slmhub.ml.prompts import NOTHING_STATIC, StaticPrompt
+from slmhub.ml.prompt_formats import COMPACT, FORMATS
+from slmhub.ml.prompt_formats.compact import NOTHING_STATIC, StaticPrompt
 
 SERVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 MANIFEST = "manifest.json"
@@ -23,7 +24,7 @@ class ModelKind(StrEnum):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One model: where its weights are, what they must hash to, what its prompts leave out."""
+    """One model: where its weights are, what they must hash to, how it is asked."""
 
     name: str
     kind: ModelKind
@@ -31,6 +32,7 @@ class ServedModel:
     base: str | None = None
     sha256: str | None = None
     base_sha256: str | None = None
+    prompt_format: str = COMPACT
     static_prompt: StaticPrompt = NOTHING_STATIC
     created: int = 0
 
@@ -90,6 +92,8 @@ def read_manifest(name: str, path: Path) -> ServedModel:
             base=raw.get("base"),
             sha256=raw.get("sha256"),
             base_sha256=raw.get("base_sha256"),
+            # Manifests from before there were formats name none.
+            prompt_format=raw.get("prompt_format", COMPACT),
             static_prompt=StaticPrompt.from_json(raw.get("static_prompt")),
             created=int(path.stat().st_mtime),
         )
@@ -97,6 +101,8 @@ def read_manifest(name: str, path: Path) -> ServedModel:
         raise BadManifestError(f"The manifest of {name} cannot be read: {error!r}") from error
     if kind is ModelKind.SPECIALIST and not (model.base and model.sha256):
         raise BadManifestError(f"The manifest of {name} lacks base or sha256.")
+    if model.prompt_format not in FORMATS:
+        raise BadManifestError(f"The manifest of {name} names an unknown prompt format.")
     return model
 
 

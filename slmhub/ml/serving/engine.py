@@ -8,9 +8,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from slmhub.ml.encoding import ChatEncoder
 from slmhub.ml.generation import FinishReason, Row, generate
+from slmhub.ml.prompt_formats import PromptFormat
+from slmhub.ml.prompt_formats.messages import Message, PromptFormatError, Tool
 from slmhub.ml.serving.catalogue import ServedModel
 from slmhub.ml.serving.loading import LoadedModel, LoadedModels
 
@@ -30,7 +32,8 @@ class ContextExceededError(Exception):
 class Asked:
     """What one request wants of a model."""
 
-    prompt: str
+    messages: Sequence[Message]
+    tools: Sequence[Tool]
     max_tokens: int | None
     temperature: float = 0.0
     seed: int | None = None
@@ -40,16 +43,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Delta:
-    """Text that is certain and new."""
+    """Words of the answer that are certain and new; what may turn out to be a tool call is none yet."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The whole answer."""
+    """The whole answer, as an assistant message."""
 
-    text: str
+    message: dict[str, Any]
     reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
@@ -156,32 +159,35 @@ class Engine:
         admitted = [ticket for ticket in tickets if _admit(ticket, loaded)]
         rows = [ticket.row for ticket in admitted if ticket.row is not None]
         if rows:
-            encoder = loaded.encoder
-            report = _reporter(admitted, loaded)
-            generate(loaded.model, rows, end=encoder.end, pad=encoder.pad, on_step=report)
+            end, pad = loaded.prompt_format.end, loaded.prompt_format.pad
+            generate(loaded.model, rows, end=end, pad=pad, on_step=_reporter(admitted, loaded))
 
 
 def _admit(ticket: Ticket, loaded: LoadedModel) -> bool:
-    """Encodes the prompt; answers with ContextExceededError where it does not fit."""
-    asked = ticket.asked
-    prompt = loaded.encoder.prompt(asked.prompt)
+    """Renders and encodes the prompt; answers with an error where it cannot be shown or does not fit."""
+    asked, prompt_format = ticket.asked, loaded.prompt_format
+    try:
+        prompt = prompt_format.encode_prompt(prompt_format.render_prompt(asked.messages, asked.tools))
+    except PromptFormatError as error:
+        ticket.put(error)
+        return False
     room = loaded.context - len(prompt)
     if room < 1:
         message = f"The prompt has {len(prompt)} tokens; the context of the model is {loaded.context}."
         ticket.put(ContextExceededError(message))
         return False
     limit = room if asked.max_tokens is None else min(room, asked.max_tokens)
-    ended = _stops(loaded.encoder, asked.stop) if asked.stop else None
+    ended = _stops(prompt_format, asked.stop) if asked.stop else None
     ticket.row = Row(prompt, limit, asked.temperature, asked.seed, ended, cancelled=ticket.cancelled)
     return True
 
 
-def _stops(encoder: ChatEncoder, stop: tuple[str, ...]) -> Callable[[Row], bool]:
+def _stops(prompt_format: PromptFormat, stop: tuple[str, ...]) -> Callable[[Row], bool]:
     longest = max(map(len, stop))
 
     def ended(row: Row) -> bool:
         # A token holds a byte at least, a character four at most.
-        tail = encoder.text(row.ids[-4 * longest - 8 :])
+        tail = prompt_format.decode(row.ids[-4 * longest - 8 :])
         return any(one in tail for one in stop)
 
     return ended
@@ -200,25 +206,27 @@ def _reporter(tickets: Sequence[Ticket], loaded: LoadedModel) -> Callable[[], No
                 open_tickets.remove(ticket)
                 ticket.put(_finished(ticket, row, row.finish, loaded))
             else:
-                _send_delta(ticket, row, loaded.encoder)
+                _send_delta(ticket, row, loaded.prompt_format)
 
     return report
 
 
-def _send_delta(ticket: Ticket, row: Row, encoder: ChatEncoder) -> None:
-    """Holds back unfinished characters and whatever may turn out to begin a stop string."""
-    text = encoder.text(row.ids).rstrip(UNFINISHED)
+def _send_delta(ticket: Ticket, row: Row, prompt_format: PromptFormat) -> None:
+    """Holds back unfinished characters and whatever may turn out to begin a stop string or a tool call."""
+    text = prompt_format.decode(row.ids).rstrip(UNFINISHED)
     held = max((len(stop) - 1 for stop in ticket.asked.stop), default=0)
     certain = len(text) - held
+    if ticket.asked.tools:
+        certain = min(certain, prompt_format.words_so_far(text))
     if certain > ticket.sent:
         ticket.put(Delta(text[ticket.sent : certain]))
         ticket.sent = certain
 
 
 def _finished(ticket: Ticket, row: Row, reason: FinishReason, loaded: LoadedModel) -> Finished:
-    text = text_before_stop(loaded.encoder.text(row.ids), ticket.asked.stop)
+    text = text_before_stop(loaded.prompt_format.decode(row.ids), ticket.asked.stop)
     return Finished(
-        text=text,
+        message=loaded.prompt_format.parse_answer(text, ticket.asked.tools),
         reason=reason,
         prompt_tokens=len(row.prompt),
         completion_tokens=len(row.ids),

@@ -10,8 +10,9 @@ from typing import Any
 from peft import PeftModel
 
 from slmhub.ml.basemodel import base_folder, context_length, load_base, sha256_of_weights
-from slmhub.ml.encoding import ChatEncoder
-from slmhub.ml.serving.catalogue import ModelKind, ServedModel
+from slmhub.ml.prompt_formats import PromptFormat, open_format
+from slmhub.ml.prompt_formats.messages import PromptFormatError
+from slmhub.ml.serving.catalogue import BadManifestError, ModelKind, ServedModel
 
 
 class CorruptModelError(Exception):
@@ -22,7 +23,7 @@ class CorruptModelError(Exception):
 class LoadedModel:
     served: ServedModel
     model: Any
-    encoder: ChatEncoder
+    prompt_format: PromptFormat
     context: int
     sha256: str
 
@@ -49,7 +50,10 @@ class LoadedModels:
 
 
 def load(served: ServedModel) -> LoadedModel:
-    """A base, or a base with the adapter merged in. Raises CorruptModelError, BaseModelMissingError."""
+    """A base, or a base with the adapter merged in.
+
+    Raises CorruptModelError, BaseModelMissingError or BadManifestError.
+    """
     if served.kind is ModelKind.BASE:
         folder = base_folder(served.path)
         sha256 = _checked(folder, served.sha256, served.name)
@@ -61,7 +65,11 @@ def load(served: ServedModel) -> LoadedModel:
         base, tokenizer = load_base(folder)
         model = PeftModel.from_pretrained(base, served.path, use_safetensors=True).merge_and_unload()
     model.eval()
-    return LoadedModel(served, model, ChatEncoder(tokenizer), context_length(model), sha256)
+    try:
+        prompt_format = open_format(served.prompt_format, tokenizer, served.static_prompt)
+    except PromptFormatError as error:
+        raise BadManifestError(f"{served.name} cannot be served. {error}") from error
+    return LoadedModel(served, model, prompt_format, context_length(model), sha256)
 
 
 def _checked(folder: Path, expected: str | None, name: str) -> str:

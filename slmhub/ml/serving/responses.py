@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from slmhub.ml.prompts import parse_completion
 from slmhub.ml.serving.requests import ChatRequest
 
 if TYPE_CHECKING:
@@ -23,9 +22,8 @@ class Answer:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(self, finished: Finished) -> dict[str, Any]:
-        message = parse_completion(finished.text, self.request.tools)
-        reason = self._finish_reason(finished, message)
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+        reason = self._finish_reason(finished)
+        choice = {"index": 0, "message": finished.message, "logprobs": None, "finish_reason": reason}
         return self._frame("chat.completion") | {
             "choices": [choice],
             "usage": usage(finished),
@@ -38,16 +36,16 @@ class Answer:
 
     def last_chunks(self, finished: Finished, *, sent: int) -> list[dict[str, Any]]:
         """What is left after `sent` characters of content, the end, and the usage if it was asked for."""
-        message = parse_completion(finished.text, self.request.tools)
-        calls = message.get("tool_calls", [])
+        rest = (finished.message.get("content") or "")[sent:]
+        calls = finished.message.get("tool_calls", [])
         chunks = []
+        if rest:
+            chunks.append(self.chunk({"content": rest}))
         if calls:
             indexed = [{"index": at} | call for at, call in enumerate(calls)]
             chunks.append(self.chunk({"tool_calls": indexed}))
-        elif finished.text[sent:]:
-            chunks.append(self.chunk({"content": finished.text[sent:]}))
         end = self.chunk({}) | {"slmhub": evidence(finished)}
-        end["choices"][0]["finish_reason"] = self._finish_reason(finished, message)
+        end["choices"][0]["finish_reason"] = self._finish_reason(finished)
         chunks.append(end)
         if self.request.include_usage:
             chunks.append(self._frame("chat.completion.chunk") | {"choices": [], "usage": usage(finished)})
@@ -56,8 +54,8 @@ class Answer:
     def _frame(self, kind: str) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.request.model}
 
-    def _finish_reason(self, finished: Finished, message: dict[str, Any]) -> str:
-        return "tool_calls" if message.get("tool_calls") else str(finished.reason)
+    def _finish_reason(self, finished: Finished) -> str:
+        return "tool_calls" if finished.message.get("tool_calls") else str(finished.reason)
 
 
 def usage(finished: Finished) -> dict[str, int]:

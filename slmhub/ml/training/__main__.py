@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
             raise InputError("usage", "Usage: python -m slmhub.ml.training SPEC.json")
         spec = read_spec(Path(arguments[0]))
         for path in (spec.train, spec.validation):
-            read_examples(path)
+            read_examples(path, spec.prompt_format)
         return _train(spec)
     except InputError as error:
         print(json.dumps({"error": str(error), "kind": error.kind}), file=sys.stderr)

@@ -8,9 +8,10 @@ from random import Random
 
 import torch
 
-from slmhub.ml.encoding import ChatEncoder
+from slmhub.ml.prompt_formats import PromptFormat
+from slmhub.ml.prompt_formats.messages import PromptFormatError
 from slmhub.ml.training.augmentation import CopyAugmentation
-from slmhub.ml.training.spec import Example, InputError
+from slmhub.ml.training.spec import Conversation, Example, InputError
 
 IGNORED = -100
 LONGEST_SHARE = 0.1
@@ -23,15 +24,29 @@ class Encoded:
     labels: list[int]
 
 
-def encode(encoder: ChatEncoder, prompt: str, completion: str) -> Encoded:
+def encode(prompt_format: PromptFormat, prompt: str, completion: str) -> Encoded:
     """Labels cover the completion and its end mark only."""
-    head, tail = encoder.prompt(prompt), encoder.completion(completion)
+    head, tail = prompt_format.encode_prompt(prompt), prompt_format.encode_answer(completion)
     return Encoded(head + tail, [IGNORED] * len(head) + tail)
 
 
-def within_length(examples: Sequence[Example], encoder: ChatEncoder, longest: int) -> list[Example]:
+def rendered(lines: Sequence[Example | Conversation], prompt_format: PromptFormat) -> list[Example]:
+    """Raises InputError with the line that the format cannot show."""
+    examples = []
+    for line in lines:
+        if isinstance(line, Conversation):
+            try:
+                prompt = prompt_format.render_prompt(line.messages, line.tools)
+                line = Example(line.id, prompt, prompt_format.render_answer(line.answer))
+            except PromptFormatError as error:
+                raise InputError("prompt_format", f"Example {line.id}: {error}") from error
+        examples.append(line)
+    return examples
+
+
+def within_length(examples: Sequence[Example], prompt_format: PromptFormat, longest: int) -> list[Example]:
     """Leaves out examples of more than `longest` tokens; InputError if that are more than a tenth."""
-    lengths = [len(encode(encoder, one.prompt, one.completion).ids) for one in examples]
+    lengths = [len(encode(prompt_format, one.prompt, one.completion).ids) for one in examples]
     fitting = [one for one, length in zip(examples, lengths, strict=True) if length <= longest]
     too_long = len(examples) - len(fitting)
     if too_long > LONGEST_SHARE * len(examples):
@@ -47,10 +62,16 @@ class Schedule(torch.utils.data.Dataset[Encoded]):
     """Every example of a run in the order of training: item i belongs to step i // batch_size."""
 
     def __init__(
-        self, examples: Sequence[Example], encoder: ChatEncoder, *, steps: int, batch_size: int, seed: int
+        self,
+        examples: Sequence[Example],
+        prompt_format: PromptFormat,
+        *,
+        steps: int,
+        batch_size: int,
+        seed: int,
     ) -> None:
         self._examples = examples
-        self._encoder = encoder
+        self._prompt_format = prompt_format
         self._seed = seed
         self._order = _order(examples, count=steps * batch_size, batch_size=batch_size, seed=seed)
         self._augment: CopyAugmentation | None = None
@@ -67,8 +88,8 @@ class Schedule(torch.utils.data.Dataset[Encoded]):
         example = self._examples[self._order[index]]
         random = Random(f"{self._seed}/{index}")
         if self._augment is not None and random.random() < self._share:
-            return encode(self._encoder, *self._augment(example, random))
-        return encode(self._encoder, example.prompt, example.completion)
+            return encode(self._prompt_format, *self._augment(example, random))
+        return encode(self._prompt_format, example.prompt, example.completion)
 
 
 def _order(examples: Sequence[Example], *, count: int, batch_size: int, seed: int) -> list[int]:

@@ -26,10 +26,12 @@ from slmhub.ml.basemodel import (
     sha256_of_file,
     sha256_of_weights,
 )
-from slmhub.ml.encoding import ChatEncoder
+from slmhub.ml.prompt_formats import PromptFormat, open_format
+from slmhub.ml.prompt_formats.compact import StaticPrompt
+from slmhub.ml.prompt_formats.messages import PromptFormatError
 from slmhub.ml.training.augmentation import CopyAugmentation
 from slmhub.ml.training.checkpoints import newest_valid, step_of, write_atomically
-from slmhub.ml.training.data import IGNORED, Collator, Schedule, encode, within_length
+from slmhub.ml.training.data import IGNORED, Collator, Schedule, encode, rendered, within_length
 from slmhub.ml.training.progress import CleanStop, ProgressCallback, ProgressFile
 from slmhub.ml.training.spec import Example, InputError, Recipe, TrainingSpec, read_examples
 
@@ -51,7 +53,7 @@ class Prepared:
     """Everything a run needs in memory."""
 
     model: Any
-    encoder: ChatEncoder
+    prompt_format: PromptFormat
     train: list[Example]
     validation: list[Example]
     base: Path
@@ -66,7 +68,7 @@ def run(spec: TrainingSpec, stop: CleanStop) -> bool:
     prepared = _prepare(spec)
     steps = _planned_steps(spec, prepared)
     checkpoint = newest_valid(spec.run_dir / CHECKPOINTS)
-    collator = Collator(prepared.encoder.pad)
+    collator = Collator(prepared.prompt_format.pad)
     progress = ProgressCallback(
         ProgressFile(spec.run_dir / "progress.jsonl", resumed_step=step_of(checkpoint)),
         collator,
@@ -85,19 +87,23 @@ def run(spec: TrainingSpec, stop: CleanStop) -> bool:
 
 
 def _prepare(spec: TrainingSpec) -> Prepared:
-    train, validation = read_examples(spec.train), read_examples(spec.validation)
+    lines = [read_examples(path, spec.prompt_format) for path in (spec.train, spec.validation)]
     try:
         folder = base_folder(spec.base)
+        model, tokenizer = load_base(folder)
+        static = StaticPrompt.from_json(spec.static_prompt)
+        prompt_format = open_format(spec.prompt_format, tokenizer, static)
     except BaseModelMissingError as error:
         raise InputError("base_missing", str(error)) from error
-    model, tokenizer = load_base(folder)
-    encoder = ChatEncoder(tokenizer)
+    except PromptFormatError as error:
+        raise InputError("prompt_format", str(error)) from error
+    train, validation = (rendered(one, prompt_format) for one in lines)
     longest = min(spec.recipe.max_length, context_length(model))
-    fitting = within_length(train, encoder, longest), within_length(validation, encoder, longest)
+    fitting = within_length(train, prompt_format, longest), within_length(validation, prompt_format, longest)
     torch.manual_seed(spec.recipe.seed)
     model = peft.get_peft_model(model, _lora(spec.recipe, model.config.model_type))
     left_out = len(train) + len(validation) - len(fitting[0]) - len(fitting[1])
-    return Prepared(model, encoder, *fitting, base=folder, left_out=left_out)
+    return Prepared(model, prompt_format, *fitting, base=folder, left_out=left_out)
 
 
 def _lora(recipe: Recipe, model_type: str) -> peft.LoraConfig:
@@ -146,9 +152,9 @@ def _seconds_per_step(recipe: Recipe, prepared: Prepared) -> float:
     """
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     schedule = Schedule(
-        prepared.train, prepared.encoder, steps=CALIBRATION_STEPS, batch_size=recipe.batch_size, seed=1
+        prepared.train, prepared.prompt_format, steps=CALIBRATION_STEPS, batch_size=recipe.batch_size, seed=1
     )
-    collate = Collator(prepared.encoder.pad)
+    collate = Collator(prepared.prompt_format.pad)
     seconds = []
     for step in range(CALIBRATION_STEPS):
         rows = [schedule[at] for at in range(step * recipe.batch_size, (step + 1) * recipe.batch_size)]
@@ -162,7 +168,7 @@ def _seconds_per_step(recipe: Recipe, prepared: Prepared) -> float:
 def _trainer(spec: TrainingSpec, prepared: Prepared, steps: int, collator: Collator) -> Trainer:
     recipe = spec.recipe
     schedule = Schedule(
-        prepared.train, prepared.encoder, steps=steps, batch_size=recipe.batch_size, seed=recipe.seed
+        prepared.train, prepared.prompt_format, steps=steps, batch_size=recipe.batch_size, seed=recipe.seed
     )
     if recipe.augment_copies > 0:
         schedule.augmented(CopyAugmentation(prepared.train), recipe.augment_copies)
@@ -178,7 +184,7 @@ def _trainer(spec: TrainingSpec, prepared: Prepared, steps: int, collator: Colla
 
 
 def _encoded(prepared: Prepared, examples: list[Example]) -> Any:
-    return [encode(prepared.encoder, one.prompt, one.completion) for one in examples]
+    return [encode(prepared.prompt_format, one.prompt, one.completion) for one in examples]
 
 
 def _arguments(spec: TrainingSpec, steps: int) -> TrainingArguments:
@@ -246,6 +252,7 @@ def _finish(spec: TrainingSpec, prepared: Prepared, trainer: Trainer, *, seconds
         "final_loss": losses[-1] if losses else None,
         "validation_loss": figures["eval_loss"],
         "validation_exact": figures["eval_exact"],
+        "prompt_format": spec.prompt_format,
         "static_prompt": dict(spec.static_prompt),
         "versions": _versions(),
     }

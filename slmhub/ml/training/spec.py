@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from slmhub.ml.prompt_formats import COMPACT, FORMATS
 
 METHODS = ("lora",)
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -59,9 +61,21 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Example:
+    """Texts that a prompt format has rendered."""
+
     id: str
     prompt: str
     completion: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A call as OpenAI chat shapes, to be rendered by the format of the run."""
+
+    id: str
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    answer: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,11 +88,15 @@ class TrainingSpec:
     validation: Path
     recipe: Recipe = field(default_factory=Recipe)
     static_prompt: Mapping[str, Any] = field(default_factory=dict)
+    prompt_format: str = COMPACT
 
     def fingerprint(self) -> str:
         """Equal for two SPECs that train the same thing in the same folder."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
+        fields = dataclasses.asdict(self)
+        if self.prompt_format == COMPACT:
+            # Folders from before there were formats must be known again.
+            del fields["prompt_format"]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def read_spec(path: Path) -> TrainingSpec:
@@ -92,6 +110,10 @@ def read_spec(path: Path) -> TrainingSpec:
     missing = [key for key in ("run_dir", "base", "train", "validation") if not raw.get(key)]
     if missing:
         raise InputError("spec", f"The SPEC lacks {', '.join(missing)}.")
+    prompt_format = raw.get("prompt_format", COMPACT)
+    if prompt_format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise InputError("prompt_format", f"Prompt format {prompt_format!r} is not known; known: {known}.")
     return TrainingSpec(
         run_dir=Path(raw["run_dir"]),
         base=str(raw["base"]),
@@ -99,6 +121,7 @@ def read_spec(path: Path) -> TrainingSpec:
         validation=Path(raw["validation"]),
         recipe=read_recipe(raw.get("recipe") or {}),
         static_prompt=raw.get("static_prompt") or {},
+        prompt_format=prompt_format,
     )
 
 
@@ -127,11 +150,15 @@ def _check_bounds(recipe: Recipe) -> None:
             raise InputError("recipe", f"{name} must be a number from {least} to {most}, not {value!r}.")
 
 
-def read_examples(path: Path) -> list[Example]:
+def read_examples(path: Path, prompt_format: str = COMPACT) -> list[Example | Conversation]:
     """Raises InputError if the file cannot be read, a line is malformed or nothing is in it."""
     try:
         with path.open(encoding="utf-8") as lines:
-            examples = list(_examples(path, lines))
+            examples = [
+                _example(line, prompt_format, place=f"{path}, line {number}", number=number)
+                for number, line in enumerate(lines, 1)
+                if line.strip()
+            ]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("data", f"Cannot read {path}: {error}") from error
     if not examples:
@@ -139,15 +166,20 @@ def read_examples(path: Path) -> list[Example]:
     return examples
 
 
-def _examples(path: Path, lines: Iterator[str]) -> Iterator[Example]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            raw = json.loads(line)
-            prompt, completion = raw["prompt"], raw["completion"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError("data", f"{path}, line {number}: {error!r}") from error
-        if not isinstance(prompt, str) or not isinstance(completion, str):
-            raise InputError("data", f"{path}, line {number}: prompt and completion must be strings.")
-        yield Example(id=str(raw.get("id", number)), prompt=prompt, completion=completion)
+def _example(line: str, prompt_format: str, *, place: str, number: int) -> Example | Conversation:
+    """`{"prompt", "completion"}` is compact text; `{"messages", "answer", "tools"}` suits any format."""
+    try:
+        raw = json.loads(line)
+        name = str(raw.get("id", number))
+        if "messages" in raw:
+            return Conversation(
+                name, list(raw["messages"]), list(raw.get("tools") or ()), dict(raw["answer"])
+            )
+        prompt, completion = raw["prompt"], raw["completion"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError("data", f"{place}: {error!r}") from error
+    if not isinstance(prompt, str) or not isinstance(completion, str):
+        raise InputError("data", f"{place}: prompt and completion must be strings.")
+    if prompt_format != COMPACT:
+        raise InputError("data", f"{place}: the {prompt_format} format needs messages and an answer.")
+    return Example(name, prompt, completion)

@@ -1,20 +1,30 @@
-"""What a specialist reads and writes: OpenAI chat shapes to text and back.
+"""The format of our own, for the starter and other bases without a chat of their own worth keeping.
 
-Training, evaluation and serving all go through here, so that a model is asked exactly as it was taught.
 A message is shown as `role: text`; a single user message as its text alone. A tool call is the line
-`{"tool":name,"args":{…}}`, several are a JSON list of those. What all examples of a task share is left out.
+`{"tool":name,"args":{…}}`, several are a JSON list of those. What all examples of a task share is left out,
+and the whole stands as one user turn in the base's chat template. The functions need no tokenizer.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Message = Mapping[str, Any]
-Tool = Mapping[str, Any]
+from slmhub.ml.prompt_formats.messages import (
+    Message,
+    Tool,
+    compact_json,
+    content_text,
+    encodable,
+    json_or_none,
+    openai_call,
+    tool_function,
+    tool_name,
+)
+
+PLACEHOLDER = "\u241f"
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,53 @@ class StaticPrompt:
 NOTHING_STATIC = StaticPrompt()
 
 
+class Compact:
+    """The compact format on a base's tokenizer; special tokens in a text stay text."""
+
+    def __init__(self, tokenizer: Any, static: StaticPrompt = NOTHING_STATIC) -> None:
+        self._tokenizer = tokenizer
+        self._static = static
+        self.end: int = tokenizer.eos_token_id
+        self.pad: int = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        before, after = self._user_turn()
+        self._before: list[int] = tokenizer(before, add_special_tokens=False)["input_ids"]
+        self._after: list[int] = tokenizer(after, add_special_tokens=False)["input_ids"]
+
+    def _user_turn(self) -> tuple[str, str]:
+        """What the chat template puts before and after a user's text."""
+        if not self._tokenizer.chat_template:
+            return "", "\n"
+        turn = [{"role": "user", "content": PLACEHOLDER}]
+        text = self._tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        before, _, after = text.partition(PLACEHOLDER)
+        return before, after
+
+    def render_prompt(self, messages: Sequence[Message], tools: Sequence[Tool] | None) -> str:
+        return render_prompt(messages, tools, self._static)
+
+    def render_answer(self, message: Message) -> str:
+        return render_answer(message)
+
+    def parse_answer(self, text: str, tools: Sequence[Tool] | None) -> dict[str, Any]:
+        return parse_answer(text, tools)
+
+    def words_so_far(self, text: str) -> int:
+        return 0 if text.lstrip()[:1] in ("", "{", "[") else len(text)
+
+    def encode_prompt(self, text: str) -> list[int]:
+        return [*self._before, *self._plain_ids(text), *self._after]
+
+    def encode_answer(self, text: str) -> list[int]:
+        return [*self._plain_ids(text), self.end]
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _plain_ids(self, text: str) -> list[int]:
+        encoded = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        return list(encoded["input_ids"])
+
+
 def render_prompt(
     messages: Sequence[Message], tools: Sequence[Tool] | None, static: StaticPrompt = NOTHING_STATIC
 ) -> str:
@@ -75,37 +132,31 @@ def render_prompt(
     return encodable("\n".join(lines))
 
 
-def render_completion(message: Message) -> str:
+def render_answer(message: Message) -> str:
     """The text that the model is to write for an assistant message; words beside a tool call are dropped."""
     calls = [_call_value(call) for call in message.get("tool_calls") or ()]
     if not calls:
-        return encodable(_content_text(message.get("content")))
+        return encodable(content_text(message.get("content")))
     return encodable(compact_json(calls[0] if len(calls) == 1 else calls))
 
 
-def parse_completion(text: str, tools: Sequence[Tool] | None) -> dict[str, Any]:
+def parse_answer(text: str, tools: Sequence[Tool] | None) -> dict[str, Any]:
     """The assistant message in `text`: calls if it is JSON of calls to offered tools, else content."""
-    calls = _parsed_calls(text, {_tool_name(tool) for tool in tools or ()})
-    if not calls:
+    names = {tool_name(tool) for tool in tools or ()}
+    value = json_or_none(text) if text.lstrip()[:1] in ("{", "[") else None
+    calls: list[Any] = value if isinstance(value, list) else [value]
+    if not calls or not all(_is_call(call, names) for call in calls):
         return {"role": "assistant", "content": text}
-    return {"role": "assistant", "content": None, "tool_calls": [_openai_call(call) for call in calls]}
+    tool_calls = [openai_call(call["tool"], call["args"]) for call in calls]
+    return {"role": "assistant", "content": None, "tool_calls": tool_calls}
 
 
 def message_text(message: Message) -> str:
     """A message's content, and its tool calls as JSON, as one text."""
-    parts = [_content_text(message.get("content"))]
+    parts = [content_text(message.get("content"))]
     if message.get("tool_calls"):
-        parts.append(render_completion(message))
+        parts.append(render_answer(message))
     return "\n".join(part for part in parts if part)
-
-
-def compact_json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def encodable(text: str) -> str:
-    """`text` with lone surrogates, which JSON may hold and UTF-8 may not, replaced by question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _static(message: Message) -> StaticMessage:
@@ -130,56 +181,18 @@ def _without(static: StaticPrompt, messages: Sequence[Message]) -> list[Message]
     return left
 
 
-def _content_text(content: object) -> str:
-    if content is None:
-        return ""
-    if isinstance(content, list):
-        return "\n".join(_part_text(part) for part in content)
-    return content if isinstance(content, str) else compact_json(content)
-
-
-def _part_text(part: object) -> str:
-    if isinstance(part, Mapping):
-        text = part.get("text")
-        return text if isinstance(text, str) else f"[{part.get('type', 'part')}]"
-    return str(part)
-
-
-def _tool_name(tool: Tool) -> str:
-    function = tool.get("function")
-    return str((function if isinstance(function, Mapping) else tool).get("name", ""))
-
-
 def _signature(tool: Tool) -> str:
     """`name(argument,argument)` of a tool definition."""
-    function = tool.get("function")
-    parameters = (function if isinstance(function, Mapping) else tool).get("parameters")
+    parameters = tool_function(tool).get("parameters")
     properties = parameters.get("properties") if isinstance(parameters, Mapping) else None
-    return f"{_tool_name(tool)}({','.join(properties if isinstance(properties, Mapping) else ())})"
+    return f"{tool_name(tool)}({','.join(properties if isinstance(properties, Mapping) else ())})"
 
 
 def _call_value(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call.get("function") or {}
     arguments = function.get("arguments") or "{}"
-    value = _json_or_none(arguments) if isinstance(arguments, str) else arguments
+    value = json_or_none(arguments) if isinstance(arguments, str) else arguments
     return {"tool": function.get("name", ""), "args": value if isinstance(value, dict) else arguments}
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _json_or_none(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _parsed_calls(text: str, names: set[str]) -> list[dict[str, Any]]:
-    value = _json_or_none(text) if text.lstrip()[:1] in ("{", "[") else None
-    calls: list[Any] = value if isinstance(value, list) else [value]
-    return calls if all(_is_call(call, names) for call in calls) else []
 
 
 def _is_call(value: object, names: set[str]) -> bool:
@@ -190,9 +203,3 @@ def _is_call(value: object, names: set[str]) -> bool:
         and value["tool"] in names
         and isinstance(value["args"], dict | str)
     )
-
-
-def _openai_call(call: dict[str, Any]) -> dict[str, Any]:
-    arguments = call["args"] if isinstance(call["args"], str) else compact_json(call["args"])
-    function = {"name": call["tool"], "arguments": arguments}
-    return {"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": function}

@@ -3,19 +3,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmhub.ml.prompts import (
+from slmhub.ml.prompt_formats.compact import (
     NOTHING_STATIC,
     StaticMessage,
     StaticPrompt,
-    parse_completion,
-    render_completion,
+    parse_answer,
+    render_answer,
     render_prompt,
 )
 
+GOLDEN = Path(__file__).parent / "golden" / "compact.jsonl"
 SYSTEM = {"role": "system", "content": "You help."}
 FIND = {
     "type": "function",
@@ -97,8 +100,8 @@ def test_it_replaces_lone_surrogates_so_that_a_tokenizer_can_encode_the_text() -
 
 @given(arguments)
 def test_it_gives_back_the_arguments_of_a_call_in_their_order(value: dict[str, object]) -> None:
-    written = render_completion({"role": "assistant", "tool_calls": [call("find", json.dumps(value))]})
-    message = parse_completion(written, [FIND])
+    written = render_answer({"role": "assistant", "tool_calls": [call("find", json.dumps(value))]})
+    message = parse_answer(written, [FIND])
 
     (parsed,) = message["tool_calls"]
     assert message["content"] is None
@@ -110,7 +113,7 @@ def test_it_gives_back_the_arguments_of_a_call_in_their_order(value: dict[str, o
 @given(st.lists(arguments, min_size=2, max_size=4))
 def test_it_gives_back_several_calls_with_ids_of_their_own(several: list[dict[str, object]]) -> None:
     calls = [call("find", json.dumps(value)) for value in several]
-    parsed = parse_completion(render_completion({"tool_calls": calls}), [FIND])["tool_calls"]
+    parsed = parse_answer(render_answer({"tool_calls": calls}), [FIND])["tool_calls"]
 
     assert [json.loads(one["function"]["arguments"]) for one in parsed] == several
     assert len({one["id"] for one in parsed}) == len(several)
@@ -120,25 +123,25 @@ def test_it_gives_back_several_calls_with_ids_of_their_own(several: list[dict[st
 def test_it_gives_back_plain_text_when_no_tool_is_offered(content: str) -> None:
     message = {"role": "assistant", "content": content}
 
-    assert parse_completion(render_completion(message), None) == message
+    assert parse_answer(render_answer(message), None) == message
 
 
 def test_it_keeps_arguments_that_are_not_json_as_they_are() -> None:
     for broken in ('{"city": ', "NaN", "[1]"):
-        written = render_completion({"tool_calls": [call("find", broken)]})
-        (parsed,) = parse_completion(written, [FIND])["tool_calls"]
+        written = render_answer({"tool_calls": [call("find", broken)]})
+        (parsed,) = parse_answer(written, [FIND])["tool_calls"]
         assert parsed["function"]["arguments"] == broken
 
 
 def test_it_takes_a_call_to_a_tool_that_is_not_offered_for_text() -> None:
     written = '{"tool":"drop_table","args":{}}'
 
-    assert parse_completion(written, [FIND]) == {"role": "assistant", "content": written}
+    assert parse_answer(written, [FIND]) == {"role": "assistant", "content": written}
 
 
 def test_it_takes_json_that_is_no_call_for_text() -> None:
     for written in ('{"tool":"find"}', "[]", '{"tool":["find"],"args":{}}', "[" * 100_000, '{"a":1}'):
-        assert "tool_calls" not in parse_completion(written, [FIND])
+        assert "tool_calls" not in parse_answer(written, [FIND])
 
 
 def test_it_survives_the_way_through_json() -> None:
@@ -148,7 +151,24 @@ def test_it_survives_the_way_through_json() -> None:
     assert StaticPrompt.from_json(None) == NOTHING_STATIC
 
 
+def without_ids(message: dict[str, Any]) -> dict[str, Any]:
+    calls = [
+        {key: value for key, value in call.items() if key != "id"} for call in message.get("tool_calls", ())
+    ]
+    return {**message, "tool_calls": calls} if calls else message
+
+
+def test_it_writes_and_reads_byte_for_byte_what_specialists_were_trained_on() -> None:
+    """Rows of the demo's log and odd ones, written down when this was the only format there was."""
+    for line in GOLDEN.read_text().splitlines():
+        row = json.loads(line)
+        static = StaticPrompt.from_json(row["static"])
+        assert render_prompt(row["messages"], row["tools"], static) == row["prompt"]
+        assert render_answer(row["answer"]) == row["completion"]
+        assert without_ids(parse_answer(row["completion"], row["tools"])) == without_ids(row["parsed"])
+
+
 def test_it_imports_without_torch() -> None:
-    code = "import sys, slmhub.ml.prompts; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = "import sys, slmhub.ml.prompt_formats; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
