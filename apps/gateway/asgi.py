@@ -18,7 +18,7 @@ from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
 from apps.gateway.http import read_body
 from apps.gateway.snapshot import RouteEntry, Snapshot, read
-from apps.spool.record import Header, PayloadKind
+from apps.spool.record import Header, PayloadKind, Served
 from apps.spool.writer import SpoolFullError, SpoolWriter
 from apps.traces.models import Source
 from slmhub.formats.signature import routing_signature
@@ -48,10 +48,20 @@ class Call:
     def wants_usage(self) -> bool:
         return bool((self.body.get("stream_options") or {}).get("include_usage"))
 
-    @property
-    def header(self) -> Header:
+    def header(self, answer: Answer) -> Header:
+        served = Served(
+            by=answer.served_by,
+            fallback=answer.fallback,
+            simulated=answer.simulated,
+            error=answer.error,
+            latency_ms=(time.perf_counter() - self.clock) * 1000,
+        )
         return Header(
-            kind=PayloadKind.ROW, source=Source.GATEWAY, agent=self.agent_id, content_type="application/json"
+            kind=PayloadKind.ROW,
+            source=Source.GATEWAY,
+            agent=self.agent_id,
+            content_type="application/json",
+            served=served,
         )
 
     def note(self, answer: Answer) -> bytes:
@@ -62,11 +72,6 @@ class Call:
             "timestamp": self.started_at.isoformat(),
             "request": self.body,
             "response": answer.response,
-            "latency_ms": (time.perf_counter() - self.clock) * 1000,
-            "metadata": {"simulated": answer.simulated},
-            "served_by": answer.served_by,
-            "slmhub": {"fallback": answer.fallback, "simulated": answer.simulated},
-            **({"error": answer.error} if answer.error else {}),
         }
         return orjson.dumps(row)
 
@@ -145,7 +150,7 @@ class Gateway:
 
     async def _reply(self, send: Send, call: Call, answer: Answer) -> None:
         """A whole answer, recorded before its last byte leaves."""
-        await self.spool.write(call.header, call.note(answer))
+        await self.spool.write(call.header(answer), call.note(answer))
         if call.wants_stream:
             await send_start(send, 200, b"text/event-stream", answer.headers)
             for event in answers.as_stream(answer, with_usage=call.wants_usage):
@@ -162,14 +167,13 @@ class Gateway:
             streamed = upstream.status == 200 and upstream.content_type == "text/event-stream"
             if not streamed:
                 whole = answers.from_teacher(teacher, upstream.status, await upstream.read(), fallback)
-                await self.spool.write(call.header, call.note(whole))
+                await self.spool.write(call.header(whole), call.note(whole))
                 await send_json(send, whole.status, whole.response, whole.headers)
                 return
             await send_start(send, 200, b"text/event-stream", answers.teacher_headers(teacher, fallback))
             stream, error = await _pass_on(upstream, send)
-            await self.spool.write(
-                call.header, call.note(answers.from_stream(teacher, stream, fallback, error))
-            )
+            told = answers.from_stream(teacher, stream, fallback, error)
+            await self.spool.write(call.header(told), call.note(told))
             await send_bytes(send, b"", more=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
@@ -58,17 +59,8 @@ def _server(agent: Agent, name: str, calls: int, total: int) -> Server:
 
 def fallbacks(agent: Agent) -> list[tuple[str, int]]:
     """Why the teacher answered in a specialist's place, with how often."""
-    reasons = (
-        recorded(agent)
-        .exclude(attributes__slmhub__fallback__isnull=True)
-        .exclude(attributes__slmhub__fallback="")
-    )
-    counted: dict[str, int] = {}
-    for reason in reasons.order_by("-started_at").values_list("attributes__slmhub__fallback", flat=True)[
-        :SAMPLE
-    ]:
-        counted[reason] = counted.get(reason, 0) + 1
-    return sorted(counted.items(), key=lambda entry: -entry[1])
+    last = recorded(agent).exclude(fallback="").order_by("-started_at")
+    return Counter(last.values_list("fallback", flat=True)[:SAMPLE]).most_common()
 
 
 def routes(agent: Agent) -> list[Route]:

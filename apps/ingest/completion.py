@@ -27,6 +27,7 @@ _PLAIN = (
 _SEEN = (
     *_PLAIN, "kind", "session_id", "started_at", "latency_ms", "tools_id", "output_id", "details_id",
     "message_ids", "parameters", "attributes", "issues", "dropped_attributes", "partial", "simulated",
+    "served_by", "fallback",
     "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost",
 )  # fmt: skip
 _SHOWS = ("kind", "session_id", "started_at", "message_ids", "output_id")
@@ -144,7 +145,7 @@ class _Completion:
         row.kind = kind
         row.issues = self._issues()
         row.dropped_attributes = max(row.dropped_attributes, part.dropped_attributes)
-        row.simulated = row.simulated or part.simulated
+        self._served()
         place_usage(row, usage)
         settle(row)
         row.partial = row.partial and part.partial
@@ -276,6 +277,16 @@ class _Completion:
         """Keys of both in the order of their names, so that their order says nothing of that of arrival."""
         keys = held if held.keys() >= given.keys() else sorted({*held, *given})
         return {key: self.ranks.stands(f"{what}/{key}", held.get(key), given.get(key)) for key in keys}
+
+    def _served(self) -> None:
+        """What the gateway says of its own answer stands, whatever others say of the same call."""
+        row, part = self.row, self.part
+        if row.served_by:
+            return
+        if part.served_by:
+            row.served_by, row.fallback, row.simulated = part.served_by, part.fallback, part.simulated
+        else:
+            row.simulated = row.simulated or part.simulated
 
     def _issues(self) -> list[str]:
         issues = {*self.row.issues, *self.part.issues} - {Issue.WRAPS_MODEL_CALL.value}

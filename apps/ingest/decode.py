@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 import orjson
 
 from apps.core.compression import BrokenEncodingError, TooMuchError, UnknownEncodingError, undone
-from apps.spool.record import PayloadKind, SpoolRecord
+from apps.spool.record import Header, PayloadKind, Served, SpoolRecord
+from apps.traces.models import Source
 from slmhub.formats import MalformedError, Record, Reject, parse_rows
 from slmhub.formats.otlp import read, wire
 from slmhub.formats.platforms.langfuse_ingestion import batch_of_scores
@@ -19,6 +21,12 @@ _LISTS = ("batch", "post", "patch")
 
 Item = TypeVar("Item")
 JSON = "application/json"
+
+
+class ServedRecord(Record, kw_only=True):
+    """A call that the gateway answered, with its own word for how."""
+
+    served: Served
 
 
 def records_of(bodies: Sequence[SpoolRecord]) -> Iterator[Record | Reject]:
@@ -79,6 +87,9 @@ def _exported(
 
 def _of_rows(received: SpoolRecord) -> Iterator[Record | Reject]:
     row, format = _row_of(received)
+    served = served_of(received.header, row)
+    if served is not None:
+        row = {**row, "error": served.error, "latency_ms": served.latency_ms, "ttft_ms": served.ttft_ms}
     try:
         found: list[Record | Reject] = parse_rows(row, format)
     except MalformedError:
@@ -86,7 +97,32 @@ def _of_rows(received: SpoolRecord) -> Iterator[Record | Reject]:
         if not singles:
             raise
         found = [item for single in singles for item in _parsed(single, format)]
-    yield from found
+    for item in found:
+        if served is not None and isinstance(item, Record):
+            yield ServedRecord(**msgspec.structs.asdict(item), served=served)
+        else:
+            yield item
+
+
+def served_of(header: Header, row: Any) -> Served | None:
+    """What the gateway says of its answer; None of what anybody else has sent, whatever stands in it."""
+    if header.source != Source.GATEWAY:
+        return None
+    return header.served or _served_in(row)
+
+
+def _served_in(row: Any) -> Served | None:
+    """What a gateway wrote into the row itself, before there was a place for it in the header."""
+    if not isinstance(row, dict) or "served_by" not in row:
+        return None
+    told = row.pop("slmhub", None) or {}
+    return Served(
+        by=str(row.pop("served_by")),
+        fallback=str(told.get("fallback", "")),
+        simulated=bool(told.get("simulated")),
+        error=str(row.get("error") or ""),
+        latency_ms=row.get("latency_ms"),
+    )
 
 
 def _singles(row: Any) -> Iterator[dict[str, list[Any]]]:

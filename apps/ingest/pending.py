@@ -226,11 +226,15 @@ def counted(value: int | None) -> int | None:
     return value if value is not None and 0 <= value <= _LARGEST_COUNT else None
 
 
-def is_simulated(record: Record) -> bool:
-    """Whether the answer says of itself that the demo's teacher gave it."""
+def says_simulated(record: Record) -> bool:
+    """Whether its emitter says that no real model answered."""
     metadata = record.attributes.get("metadata")
-    said = isinstance(metadata, dict) and metadata.get("simulated")
-    return bool(said) or record.attributes.get("system_fingerprint") == _SIMULATED
+    return isinstance(metadata, dict) and bool(metadata.get("simulated"))
+
+
+def is_of_the_demo(record: Record) -> bool:
+    """Whether the answer says of itself that the demo's teacher gave it."""
+    return bool(record.attributes.get("system_fingerprint") == _SIMULATED)
 
 
 def clean(text: str) -> str:

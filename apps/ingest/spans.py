@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from apps.accounts.models import Agent
-from apps.ingest.pending import PendingSpan, aware, counted, fitted, is_simulated
+from apps.ingest.decode import ServedRecord
+from apps.ingest.pending import PendingSpan, aware, counted, fitted, is_of_the_demo, says_simulated
 from apps.traces.models import Audience, Emitter, Kind, Session, Source, Span, Status
 from slmhub.formats import Record, signature
 from slmhub.formats.records import Issue, SpanKind
@@ -42,6 +43,7 @@ class SpanContext:
 def span_of(item: PendingSpan, context: SpanContext, known: Mapping[bytes, StoredContent]) -> Span:
     """An unsaved span; ids and details of `item` are redacted already."""
     record, details = item.record, item.details
+    served = record.served if isinstance(record, ServedRecord) else None
     trace_id, span_id = item.key
     output = known[item.output] if item.output else None
     span = Span(
@@ -63,7 +65,9 @@ def span_of(item: PendingSpan, context: SpanContext, known: Mapping[bytes, Store
         ttft_ms=record.ttft_ms,
         provider=details["provider"][:60],
         model=details["model"][:120],
-        simulated=is_simulated(record),
+        served_by=served.by[:120] if served else "",
+        fallback=served.fallback[:200] if served else "",
+        simulated=(served.simulated if served else says_simulated(record)) or is_of_the_demo(record),
         error=details["error"][:500],
         finish_reason=details["finish_reason"][:30],
         action=fitted(details["action"], 200),
@@ -92,7 +96,6 @@ def span_of(item: PendingSpan, context: SpanContext, known: Mapping[bytes, Store
 def settle(span: Span) -> None:
     """Sets what follows from the rest of the row."""
     span.status = Status.ERROR if span.error else Status.OK
-    span.served_by = str(span.attributes.get("served_by", ""))[:120]
     wanted = span.parameters.get("response_format")
     asked = isinstance(wanted, dict) and str(wanted.get("type", "")).startswith("json")
     is_machine = asked or span.action not in (signature.RESPOND, signature.NOTHING)

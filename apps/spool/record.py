@@ -34,7 +34,21 @@ class PayloadKind(StrEnum):
     LANGSMITH_UPDATE = "langsmith_update"
 
 
-class Header(msgspec.Struct, kw_only=True, frozen=True, rename={"kind": "way"}):
+class Served(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """How the gateway answered a call. It stands beside the call, never in it: nobody else can say this.
+
+    `by` is the specialist's name or "teacher", `fallback` why a route's specialist did not answer.
+    """
+
+    by: str
+    fallback: str = ""
+    simulated: bool = False
+    error: str = ""
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+
+
+class Header(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, rename={"kind": "way"}):
     """`source` is one of traces.models.Source; `subject` the id that stood in the address."""
 
     kind: PayloadKind
@@ -44,6 +58,7 @@ class Header(msgspec.Struct, kw_only=True, frozen=True, rename={"kind": "way"}):
     encoding: str = ""
     emitter: str = ""
     subject: str = ""
+    served: Served | None = None
 
 
 class SpoolRecord(NamedTuple):

@@ -131,8 +131,9 @@ class Span(Timestamped):
     ttft_ms = models.FloatField(null=True)
     provider = models.CharField(max_length=60, blank=True)
     model = models.CharField(max_length=120, blank=True)
-    # Which model of the hub answered, when the gateway recorded the call.
+    # Which model of the hub answered, and why its route's specialist did not: the gateway's own word.
     served_by = models.CharField(max_length=120, blank=True)
+    fallback = models.CharField(max_length=200, blank=True)
     simulated = models.BooleanField(default=False, help_text="answered by a simulated teacher")
     status = models.CharField(max_length=5, choices=Status.choices, default=Status.OK)
     error = models.CharField(max_length=500, blank=True)

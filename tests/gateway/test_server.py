@@ -201,7 +201,7 @@ def test_in_doubt_the_teacher_answers(
         assert answer.headers["x-slmhub-served-by"] == "teacher"
         assert answer.headers["x-slmhub-fallback"] == reason
     spans = desk.recorded()
-    assert [span.attributes["slmhub"]["fallback"] for span in spans] == [reason, reason]
+    assert [span.fallback for span in spans] == [reason, reason]
     assert {span.served_by for span in spans} == {"teacher"}
 
 
@@ -410,8 +410,7 @@ def test_every_call_is_recorded_with_who_answered(desk: Desk, teacher: str, spec
     assert (first.source, first.agent, first.action) == (Source.GATEWAY, desk.world.agent, "tool:lookup")
     assert (first.served_by, first.simulated) == (rollout.specialist.served_name, False)
     assert (second.served_by, second.simulated) == ("teacher", True)
-    assert first.attributes["slmhub"] == {"fallback": "", "simulated": False}
-    assert second.attributes["slmhub"] == {"fallback": "confidence 0.10 below 0.50", "simulated": True}
+    assert (first.fallback, second.fallback) == ("", "confidence 0.10 below 0.50")
     assert [span.session.external_id for span in (first, second)] == ["visit-1", "visit-2"]  # type: ignore[union-attr]
     assert first.latency_ms is not None
     assert first.latency_ms > 0
