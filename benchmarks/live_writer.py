@@ -14,7 +14,7 @@ django.setup()
 from django.db import transaction  # noqa: E402
 
 from apps.accounts.models import Workspace  # noqa: E402
-from apps.events.models import EventType  # noqa: E402
+from apps.discovery.events import TaskRenamed  # noqa: E402
 from apps.events.services import publish  # noqa: E402
 
 
@@ -26,7 +26,7 @@ def main(pk: int, count: int, pause: float) -> None:
         with transaction.atomic():
             # Registered before publish registers its wake-up, so it runs between the commit and that.
             transaction.on_commit(partial(_stamp, stamps))
-            event = publish(workspace=workspace, type=EventType.TASK_RENAMED, data={"name": "Look up orders"})
+            event = publish(TaskRenamed(task=1, name="Look up orders", old=""), workspace=workspace)
         committed[event.number] = stamps[0]
         time.sleep(pause)
     print(json.dumps(committed))

@@ -16,12 +16,12 @@ from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.building import Row, counts_of, digest_of
 from apps.datasets.candidates import Reason
+from apps.datasets.events import DatasetFrozen
 from apps.datasets.models import DatasetVersion, Example, FrozenError
 from apps.datasets.overlap import overlap_of
 from apps.datasets.parameters import Parameters
 from apps.discovery.models import Task, TaskState
 from apps.discovery.readiness import HIGH_DISCORDANCE, LOW_DISCORDANCE, MARGIN, calls_needed
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.models import Job
 from apps.jobs.services import enqueue
@@ -102,25 +102,19 @@ def freeze(
     if not sealed:
         raise FrozenError
     dataset.refresh_from_db()
-    _tell(dataset)
+    _publish(dataset)
     return dataset
 
 
-def _tell(dataset: DatasetVersion) -> None:
-    data: dict[str, Any] = {
-        "dataset": dataset.pk,
-        "name": str(dataset),
-        "digest": dataset.digest,
+def _publish(dataset: DatasetVersion) -> None:
+    fact = DatasetFrozen(
+        dataset=dataset.pk,
+        task=dataset.task_id,
+        name=str(dataset),
+        digest=dataset.digest,
         **dataset.counts,
-    }
-    agent = dataset.agent
-    publish(
-        workspace=agent.workspace,
-        type=EventType.DATASET_FROZEN,
-        actor=dataset.created_by,
-        agent=agent,
-        data={**data, "task": dataset.task_id},
     )
+    publish(fact, workspace=dataset.agent.workspace, agent=dataset.agent, actor=dataset.created_by)
 
 
 def _examples(dataset: DatasetVersion, rows: Sequence[Row]) -> list[Example]:

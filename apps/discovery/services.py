@@ -11,8 +11,17 @@ from django.utils import timezone
 from apps.accounts.models import Agent, User
 from apps.core.errors import ConflictError, HubError
 from apps.discovery.call_lines import recurring_calls
+from apps.discovery.events import (
+    NamedTask,
+    TaskAccepted,
+    TaskFact,
+    TaskIgnored,
+    TaskMerged,
+    TaskRenamed,
+    TaskReopened,
+    TaskUnmerged,
+)
 from apps.discovery.models import DiscoveryRun, Task, TaskState
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.models import Job
 from apps.jobs.services import enqueue
@@ -72,28 +81,28 @@ def rename(*, task: Task, name: str, actor: User) -> Task:
     old = str(task)
     Task.objects.filter(pk=task.pk).update(name=name, touched_at=timezone.now())
     task.refresh_from_db()
-    _tell(task, EventType.TASK_RENAMED, actor, old=old)
+    _publish(TaskRenamed(task=task.pk, name=str(task), old=old), task, actor)
     return task
 
 
 @transaction.atomic
 def accept(*, task: Task, actor: User) -> Task:
     _move(task, [TaskState.FOUND], TaskState.ACCEPTED)
-    _tell(task, EventType.TASK_ACCEPTED, actor)
+    _publish(TaskAccepted(task=task.pk, name=str(task)), task, actor)
     return task
 
 
 @transaction.atomic
 def ignore(*, task: Task, actor: User) -> Task:
     _move(task, [TaskState.FOUND], TaskState.IGNORED)
-    _tell(task, EventType.TASK_IGNORED, actor)
+    _publish(TaskIgnored(task=task.pk, name=str(task)), task, actor)
     return task
 
 
 @transaction.atomic
 def reopen(*, task: Task, actor: User) -> Task:
     _move(task, [TaskState.ACCEPTED, TaskState.IGNORED], TaskState.FOUND)
-    _tell(task, EventType.TASK_REOPENED, actor)
+    _publish(TaskReopened(task=task.pk, name=str(task)), task, actor)
     return task
 
 
@@ -109,7 +118,7 @@ def merge(*, tasks: Sequence[Task], into: Task, actor: User) -> Task:
         if not moved:
             raise ConflictError(f"“{task}” is {task.get_state_display().lower()}.", hint="Reopen it first.")
     Task.objects.filter(pk=into.pk).update(touched_at=timezone.now())
-    _tell(into, EventType.TASK_MERGED, actor, merged=_named(others))
+    _publish(TaskMerged(task=into.pk, name=str(into), merged=_named(others)), into, actor)
     return into
 
 
@@ -134,7 +143,7 @@ def unmerge(*, task: Task, actor: User, parts: Iterable[Task] | None = None) -> 
     if not released:
         raise ConflictError("Nothing of this is merged into the task any more.")
     wanted.update(state=TaskState.FOUND, merged_into=None, touched_at=timezone.now())
-    _tell(task, EventType.TASK_UNMERGED, actor, released=_named(released))
+    _publish(TaskUnmerged(task=task.pk, name=str(task), released=_named(released)), task, actor)
     return released
 
 
@@ -147,16 +156,9 @@ def _move(task: Task, sources: Sequence[TaskState], target: TaskState) -> None:
         )
 
 
-def _named(tasks: Iterable[Task]) -> list[dict[str, object]]:
+def _named(tasks: Iterable[Task]) -> list[NamedTask]:
     return [{"task": task.pk, "name": str(task)} for task in tasks]
 
 
-def _tell(task: Task, type: EventType, actor: User, **data: object) -> None:
-    agent = task.agent
-    publish(
-        workspace=agent.workspace,
-        type=type,
-        actor=actor,
-        agent=agent,
-        data={"task": task.pk, "name": str(task), **data},
-    )
+def _publish(fact: TaskFact, task: Task, actor: User) -> None:
+    publish(fact, workspace=task.agent.workspace, agent=task.agent, actor=actor)

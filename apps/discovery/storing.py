@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from apps.accounts.models import Agent
 from apps.discovery.call_lines import recurring_calls
+from apps.discovery.events import DiscoveryFinished
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
 from apps.discovery.results import NONE, Cluster, Known, PlacedCall, count_shared, fresh_key, recognise
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.traces.models import Audience, Outcome, Span
 from slmhub.formats import signature
@@ -45,14 +45,8 @@ def store(run: DiscoveryRun, clusters: Sequence[Cluster], places: Sequence[Place
         "gone": gone,
     }
     run.save(update_fields=["finished_at", "figures"])
-    data = {"run": run.pk, **run.figures}
-    publish(
-        workspace=agent.workspace,
-        type=EventType.DISCOVERY_FINISHED,
-        actor=run.started_by,
-        agent=agent,
-        data=data,
-    )
+    fact = DiscoveryFinished(run=run.pk, **run.figures)
+    publish(fact, workspace=agent.workspace, agent=agent, actor=run.started_by)
     return run.figures
 
 

@@ -32,7 +32,7 @@ def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
         _Asking(context, evaluation).everything()
         return services.judge(context=context, run=evaluation)
     except HubError:
-        services.tell_failure(context=context, run=evaluation)
+        services.publish_failure(context=context, run=evaluation)
         raise
 
 

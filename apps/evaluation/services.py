@@ -13,8 +13,8 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.models import Example, Split
+from apps.evaluation.events import EvaluationFailed, EvaluationFinished, EvaluationStarted
 from apps.evaluation.models import Answer, EvaluationRun, System
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.models import ENDED, Job
 from apps.jobs.runner import JobContext, LeaseLostError
@@ -63,13 +63,7 @@ def start(*, specialist: Specialist, actor: User | None, margin: float = 0.05) -
         margin=margin,
         teacher_simulated=_is_simulated(specialist),
     )
-    publish(
-        workspace=agent.workspace,
-        type=EventType.EVALUATION_STARTED,
-        actor=actor,
-        agent=agent,
-        data=facts(run),
-    )
+    publish(EvaluationStarted(**facts(run)), workspace=agent.workspace, agent=agent, actor=actor)
     run.job = enqueue(
         workspace=agent.workspace,
         agent=agent,
@@ -112,8 +106,8 @@ def judge(*, context: JobContext, run: EvaluationRun) -> dict[str, Any]:
         EvaluationRun.objects.filter(pk=run.pk).update(
             report=_plain({**report, **_how(answers)}), verdict=verdict, finished_at=timezone.now()
         )
-        data = {**facts(run), "job": context.job.pk, "verdict": verdict}
-        publish(workspace=run.agent.workspace, type=EventType.EVALUATION_FINISHED, agent=run.agent, data=data)
+        fact = EvaluationFinished(**facts(run), job=context.job.pk, verdict=verdict)
+        publish(fact, workspace=run.agent.workspace, agent=run.agent)
     return {"evaluation": run.pk, "verdict": verdict}
 
 
@@ -171,11 +165,11 @@ def _plain(value: Any) -> Any:
 
 
 @transaction.atomic
-def tell_failure(*, context: JobContext, run: EvaluationRun) -> None:
+def publish_failure(*, context: JobContext, run: EvaluationRun) -> None:
     if not Job.objects.held(context.job.pk, context.job.attempt).exists():
         raise LeaseLostError
-    data = {**facts(run), "job": context.job.pk}
-    publish(workspace=run.agent.workspace, type=EventType.EVALUATION_FAILED, agent=run.agent, data=data)
+    fact = EvaluationFailed(**facts(run), job=context.job.pk)
+    publish(fact, workspace=run.agent.workspace, agent=run.agent)
 
 
 def facts(run: EvaluationRun) -> dict[str, Any]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from apps.accounts.models import Workspace
-from apps.events.models import PROGRESS_TYPES, Event, EventType
+from apps.events.facts import declared
+from apps.events.models import Event
 
-AUDITED = [kind for kind in EventType if kind not in PROGRESS_TYPES]
-# What a live list of events listens for.
-LIVE_TYPES = " ".join(kind.value for kind in AUDITED)
+
+def audited_types() -> list[str]:
+    return [type for type, kind in declared().items() if kind.audited]
 
 
 def activity(workspace: Workspace) -> QuerySet[Event]:
-    """The audited events."""
-    events = workspace.events.select_related("actor", "agent", "workspace")
-    return events.exclude(type__in=PROGRESS_TYPES)
+    """The audited events; a type that nobody declares any more is one of them."""
+    passing = [type for type, kind in declared().items() if not kind.audited]
+    return workspace.events.select_related("actor", "agent", "workspace").exclude(type__in=passing)
+
+
+def live_types() -> str:
+    """What a live list of audited events listens for (`data-live-on`)."""
+    return " ".join(audited_types())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import connection, transaction
 from django.db.models import F
 
 from apps.accounts.models import Agent, User, Workspace
 from apps.events import wakeup
-from apps.events.models import Event, EventType, Sequence
+from apps.events.facts import Fact
+from apps.events.models import Event, Sequence
 
 
 class OutsideTransactionError(RuntimeError):
@@ -17,23 +16,18 @@ class OutsideTransactionError(RuntimeError):
 
 
 def publish(
-    *,
-    workspace: Workspace,
-    type: EventType,
-    actor: User | None = None,
-    agent: Agent | None = None,
-    data: dict[str, Any] | None = None,
+    fact: Fact, *, workspace: Workspace, agent: Agent | None = None, actor: User | None = None
 ) -> Event:
     """Writes the next event of the workspace; must run inside the transaction of the change."""
     if not connection.in_atomic_block:
-        raise OutsideTransactionError(f"publish {type} inside transaction.atomic()")
+        raise OutsideTransactionError(f"publish {fact.type} inside transaction.atomic()")
     event = Event.objects.create(
         workspace=workspace,
         number=_next_number(workspace),
-        type=type,
+        type=fact.type,
         actor=actor,
         agent=agent,
-        data=data or {},
+        data=fact.data(),
     )
     # The row is the truth: a hint that cannot be sent must not fail what was committed.
     transaction.on_commit(wakeup.announce, robust=True)

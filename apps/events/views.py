@@ -24,6 +24,6 @@ def activity(request: MemberRequest) -> HttpResponse:
         "page": page,
         "sentences": sentences(request.workspace, page.rows),
         "filters": filters,
-        "live_types": selectors.LIVE_TYPES,
+        "live_types": selectors.live_types(),
     }
     return render(request, "events/activity.html", context)

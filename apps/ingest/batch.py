@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models.functions import Left
+from msgspec import UNSET
 
 from apps.accounts.models import Agent
 from apps.contents.addressing import Original
@@ -16,11 +17,11 @@ from apps.contents.models import Content
 from apps.contents.services import chunks, one_writer
 from apps.contents.text import preview_of
 from apps.core.bulk import insert, update
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.ingest import families
 from apps.ingest.completion import completed, has_delivered, shows_otherwise
 from apps.ingest.emitters import Emitters, Name
+from apps.ingest.events import TracesIngested
 from apps.ingest.introductions import Introductions
 from apps.ingest.library import ContentReader
 from apps.ingest.lookup import Key, Stored, stored
@@ -208,11 +209,9 @@ class Writer:
 
     def _publish(self, outcome: BatchOutcome) -> None:
         accepted, completed = outcome.number("accepted"), outcome.number("completed")
-        data = {"accepted": accepted, "source": self.source.value}
-        if completed:
-            data["completed"] = completed
         if accepted or completed:
-            publish(workspace=self.workspace, type=EventType.TRACES_INGESTED, agent=self.agent, data=data)
+            fact = TracesIngested(accepted=accepted, source=self.source.value, completed=completed or UNSET)
+            publish(fact, workspace=self.workspace, agent=self.agent)
 
     @transaction.atomic
     def _count(self, outcome: BatchOutcome, refused: int) -> None:

@@ -47,6 +47,7 @@ def home(agent: Agent, membership: Membership, *, since: datetime | None) -> dic
         "running": loop.jobs,
         "since": since,
         "sentences": changes(agent.workspace, membership, since=since),
+        "live_types": events.live_types(),
         "simulated": loop.teacher is not None and loop.teacher.simulated,
         "teacher": loop.teacher,
     }

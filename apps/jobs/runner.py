@@ -14,7 +14,8 @@ from django.db import close_old_connections, connection, transaction
 from django.utils.module_loading import import_string
 
 from apps.core.errors import HubError
-from apps.events.models import EventType
+from apps.events.services import publish
+from apps.jobs.events import JobCancelled, JobFact, JobFailed, JobFinished, JobProgressed, JobStarted
 from apps.jobs.models import Job, JobLine, State
 from apps.jobs.services import publish_state
 
@@ -64,7 +65,9 @@ class JobContext:
                 done=done, total=total, note=self.job.note, result=self.job.result
             ):
                 raise LeaseLostError
-            publish_state(self.job, EventType.JOB_PROGRESSED, done=done, total=total)
+            job = self.job
+            fact = JobProgressed(job=job.pk, title=job.title, url=job.url, done=done, total=total)
+            publish(fact, workspace=job.workspace, agent=job.agent)
 
     def log(self, text: str) -> None:
         with transaction.atomic():
@@ -87,7 +90,7 @@ def run(job_id: int) -> str:
     heartbeat.start()
     try:
         with transaction.atomic():
-            publish_state(job, EventType.JOB_STARTED)
+            publish_state(job, JobStarted)
         return _work(context)
     finally:
         context.stop.set()
@@ -103,20 +106,20 @@ def _work(context: JobContext) -> str:
         log.warning("job %s lost its lease to another attempt", job.pk)
         return "fenced"
     except JobCancelledError:
-        return _end(job, State.CANCELLED, EventType.JOB_CANCELLED)
+        return _end(job, State.CANCELLED, JobCancelled)
     except HubError as error:
         message = f"{error.message} {error.hint}".strip()
-        return _end(job, State.FAILED, EventType.JOB_FAILED, error=message)
+        return _end(job, State.FAILED, JobFailed, error=message)
     except Exception as error:
         log.exception("job %s failed", job.pk)
         with contextlib.suppress(LeaseLostError):
             context.log(traceback.format_exc(limit=8)[-4000:])
-        return _end(job, State.FAILED, EventType.JOB_FAILED, error=f"{type(error).__name__}: {error}"[:2000])
-    return _end(job, State.SUCCEEDED, EventType.JOB_FINISHED, result={**job.result, **(result or {})})
+        return _end(job, State.FAILED, JobFailed, error=f"{type(error).__name__}: {error}"[:2000])
+    return _end(job, State.SUCCEEDED, JobFinished, result={**job.result, **(result or {})})
 
 
 @transaction.atomic
-def _end(job: Job, state: State, kind: EventType, **fields: Any) -> str:
+def _end(job: Job, state: State, kind: type[JobFact], **fields: Any) -> str:
     if not job.end(state, **fields):
         return "fenced"
     publish_state(job, kind)

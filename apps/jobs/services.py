@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from apps.accounts.models import Agent, User, Workspace
 from apps.core.errors import ConflictError
-from apps.events.models import EventType
 from apps.events.services import publish
+from apps.jobs.events import JobCancelled, JobFact, JobFailed, JobQueued, JobRetried
 from apps.jobs.models import MOST_ATTEMPTS, Job, Queue, State
 
 FORGOTTEN_AFTER = timedelta(seconds=30)
@@ -41,7 +41,7 @@ def enqueue(
         url=url,
         created_by=actor,
     )
-    publish_state(job, EventType.JOB_QUEUED, actor=actor)
+    publish_state(job, JobQueued, actor=actor)
     _wake_on_commit(job)
     return job
 
@@ -66,7 +66,7 @@ def cancel(*, job: Job, actor: User | None) -> Job:
     if Job.objects.filter(pk=job.pk, state=State.QUEUED).update(
         state=State.CANCELLED, finished_at=now, cancel_requested_at=now
     ):
-        publish_state(job, EventType.JOB_CANCELLED, actor=actor)
+        publish_state(job, JobCancelled, actor=actor)
     elif not Job.objects.filter(pk=job.pk, state=State.RUNNING).update(cancel_requested_at=now):
         raise ConflictError("This job has already ended.")
     job.refresh_from_db()
@@ -87,7 +87,7 @@ def retry(*, job: Job, actor: User | None) -> Job:
     ):
         raise ConflictError("Only a failed or cancelled job can be started again.")
     job.refresh_from_db()
-    publish_state(job, EventType.JOB_RETRIED, actor=actor)
+    publish_state(job, JobRetried, actor=actor)
     _wake_on_commit(job)
     return job
 
@@ -106,18 +106,19 @@ def sweep() -> int:
 def _requeue(job: Job) -> bool:
     expired = Job.objects.expired().filter(pk=job.pk, attempt=job.attempt)
     now = timezone.now()
+    kind: type[JobFact]
     if job.cancel_requested_at:
         moved = expired.update(state=State.CANCELLED, finished_at=now, lease_until=None)
-        kind = EventType.JOB_CANCELLED
+        kind = JobCancelled
     elif job.attempt >= job.max_attempts:
         error = f"The worker died while it ran this job; this was attempt {job.attempt}, the last."
         moved = expired.update(state=State.FAILED, finished_at=now, lease_until=None, error=error)
-        kind = EventType.JOB_FAILED
+        kind = JobFailed
     else:
         # A cancel that came in meanwhile is for the next sweep: nobody claims a row with a cancel.
         uncancelled = expired.filter(cancel_requested_at__isnull=True)
         moved = uncancelled.update(state=State.QUEUED, lease_until=None, woken_at=now)
-        kind = EventType.JOB_RETRIED
+        kind = JobRetried
     if moved:
         job.refresh_from_db()
         publish_state(job, kind)
@@ -126,11 +127,6 @@ def _requeue(job: Job) -> bool:
     return bool(moved)
 
 
-def publish_state(job: Job, type: EventType, *, actor: User | None = None, **data: Any) -> None:
-    publish(
-        workspace=job.workspace,
-        type=type,
-        actor=actor,
-        agent=job.agent,
-        data={"job": job.pk, "title": job.title, "url": job.url, **data},
-    )
+def publish_state(job: Job, kind: type[JobFact], *, actor: User | None = None) -> None:
+    fact = kind(job=job.pk, title=job.title, url=job.url)
+    publish(fact, workspace=job.workspace, agent=job.agent, actor=actor)

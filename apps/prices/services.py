@@ -8,10 +8,10 @@ from django.db import transaction
 
 from apps.accounts.models import User, Workspace
 from apps.core.errors import ConflictError
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.models import Job
 from apps.jobs.services import enqueue
+from apps.prices.events import PriceFact, PriceRemoved, PriceSet
 from apps.prices.models import Price
 
 
@@ -25,16 +25,15 @@ def set_price(*, workspace: Workspace, actor: User, **values: Any) -> Price:
     price = Price(workspace=workspace, made_by=actor, **values)
     _refuse_overlap(price)
     price.save()
-    publish(workspace=workspace, type=EventType.PRICE_SET, actor=actor, data=_facts(price))
+    publish(_fact(PriceSet, price), workspace=workspace, actor=actor)
     return price
 
 
 @transaction.atomic
 def remove_price(*, price: Price, actor: User) -> None:
     """The shipped price holds again."""
-    data = _facts(price)
     price.delete()
-    publish(workspace=price.workspace, type=EventType.PRICE_REMOVED, actor=actor, data=data)
+    publish(_fact(PriceRemoved, price), workspace=price.workspace, actor=actor)
 
 
 def recompute(*, workspace: Workspace, actor: User) -> Job:
@@ -49,8 +48,8 @@ def recompute(*, workspace: Workspace, actor: User) -> Job:
     )
 
 
-def _facts(price: Price) -> dict[str, Any]:
-    return {"name": price.model, "provider": price.provider, "input": price.input, "output": price.output}
+def _fact(kind: type[PriceFact], price: Price) -> PriceFact:
+    return kind(name=price.model, provider=price.provider, input=price.input, output=price.output)
 
 
 def _refuse_overlap(price: Price) -> None:

@@ -15,8 +15,8 @@ from apps.contents.models import Content, ContentKind
 from apps.contents.services import one_writer
 from apps.contents.text import text_of
 from apps.core.errors import ConflictError, HubError
-from apps.events.models import EventType
 from apps.events.services import publish
+from apps.privacy.events import FindingDecided, OriginalRevealed
 from apps.privacy.models import Decision, Finding
 from apps.privacy.redact import with_safe_paths
 from apps.privacy.surrogates import Value, Vault
@@ -60,8 +60,8 @@ def decide(*, findings: Iterable[Finding], decision: Decision, actor: User) -> i
     _render(workspace, _shown_or_hidden(changing, decision))
     if changing:
         ids = [finding.pk for finding in changing]
-        data = {"decision": decision.value, "findings": len(ids), "ids": ids[:_IDS_IN_EVENT]}
-        publish(workspace=workspace, type=EventType.FINDING_DECIDED, actor=actor, data=data)
+        fact = FindingDecided(decision=decision.value, findings=len(ids), ids=ids[:_IDS_IN_EVENT])
+        publish(fact, workspace=workspace, actor=actor)
     return len(changing)
 
 
@@ -70,8 +70,8 @@ def reveal(*, finding: Finding, actor: User) -> str:
     """The value itself. Each reveal is an event of its own."""
     surrogate = finding.surrogate
     value = keyring(finding.workspace_id).unseal(bytes(surrogate.sealed), bound_to=bytes(surrogate.digest))
-    data = {"finding": finding.pk, "surrogate": surrogate.text, "content": finding.content_id}
-    publish(workspace=finding.workspace, type=EventType.ORIGINAL_REVEALED, actor=actor, data=data)
+    fact = OriginalRevealed(finding=finding.pk, surrogate=surrogate.text, content=finding.content_id)
+    publish(fact, workspace=finding.workspace, actor=actor)
     return value.decode(errors="replace")
 
 

@@ -10,10 +10,10 @@ from django.db import transaction
 from apps.accounts.keys import keyring
 from apps.accounts.models import Agent, User
 from apps.core.errors import HubError
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.registry.catalogue import CATALOGUE
 from apps.registry.entries import Entry
+from apps.registry.events import TeacherChanged
 from apps.registry.models import BaseModel, Teacher
 from apps.registry.starter import starter_fields
 
@@ -64,8 +64,8 @@ def set_teacher(
     teacher.save()
     if key is not None:
         _seal_key(teacher, key)
-    data = {"teacher": teacher.pk, "name": name, "base_url": address, "key_changed": key is not None}
-    publish(workspace=agent.workspace, type=EventType.TEACHER_CHANGED, actor=actor, agent=agent, data=data)
+    fact = TeacherChanged(teacher=teacher.pk, name=name, base_url=address, key_changed=key is not None)
+    publish(fact, workspace=agent.workspace, agent=agent, actor=actor)
     return teacher
 
 

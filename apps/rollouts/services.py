@@ -15,9 +15,16 @@ from apps.datasets.overlap import in_words
 from apps.discovery.models import Task
 from apps.discovery.selectors import routable_keys, task_family
 from apps.evaluation.models import EvaluationRun, Verdict
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.registry.models import LicenceClass
+from apps.rollouts.events import (
+    RolloutApproved,
+    RolloutFact,
+    RolloutRejected,
+    RolloutRequested,
+    RolloutRolledBack,
+    RolloutWithdrawn,
+)
 from apps.rollouts.models import Rollout, RolloutState, Route
 
 
@@ -63,7 +70,7 @@ def request(*, evaluation: EvaluationRun, actor: User, reason: str = "") -> Roll
         raise ConflictError(
             "This task already has a request that waits.", hint="Withdraw it before you ask again."
         ) from None
-    _tell(rollout, EventType.ROLLOUT_REQUESTED, actor)
+    _publish(RolloutRequested(**_about(rollout)), rollout, actor)
     return rollout
 
 
@@ -129,7 +136,7 @@ def approve(*, rollout: Rollout, actor: User, note: str = "") -> Rollout:
             "changed_at": timezone.now(),
         },
     )
-    _tell(rollout, EventType.ROLLOUT_APPROVED, actor, note=note)
+    _publish(RolloutApproved(**_about(rollout), note=note), rollout, actor)
     return rollout
 
 
@@ -140,7 +147,7 @@ def _actions(task: Task) -> list[str]:
 @transaction.atomic
 def reject(*, rollout: Rollout, actor: User, note: str = "") -> Rollout:
     _decide(rollout, RolloutState.REJECTED, actor, note)
-    _tell(rollout, EventType.ROLLOUT_REJECTED, actor, note=note)
+    _publish(RolloutRejected(**_about(rollout), note=note), rollout, actor)
     return rollout
 
 
@@ -163,7 +170,7 @@ def withdraw(*, rollout: Rollout, actor: User) -> Rollout:
     ):
         raise ConflictError("This request was already decided or withdrawn.")
     rollout.refresh_from_db()
-    _tell(rollout, EventType.ROLLOUT_WITHDRAWN, actor)
+    _publish(RolloutWithdrawn(**_about(rollout)), rollout, actor)
     return rollout
 
 
@@ -177,15 +184,13 @@ def roll_back(*, rollout: Rollout, actor: User, note: str = "") -> Rollout:
         raise ConflictError("This rollout is not live.")
     Route.objects.filter(rollout=rollout).update(is_on=False, changed_at=now)
     rollout.refresh_from_db()
-    _tell(rollout, EventType.ROLLOUT_ROLLED_BACK, actor, note=note)
+    _publish(RolloutRolledBack(**_about(rollout), note=note), rollout, actor)
     return rollout
 
 
-def _tell(rollout: Rollout, type: EventType, actor: User, **data: Any) -> None:
-    publish(
-        workspace=rollout.agent.workspace,
-        type=type,
-        actor=actor,
-        agent=rollout.agent,
-        data={"rollout": rollout.pk, "task": rollout.task_id, "name": str(rollout.task), **data},
-    )
+def _about(rollout: Rollout) -> dict[str, Any]:
+    return {"rollout": rollout.pk, "task": rollout.task_id, "name": str(rollout.task)}
+
+
+def _publish(fact: RolloutFact, rollout: Rollout, actor: User) -> None:
+    publish(fact, workspace=rollout.agent.workspace, agent=rollout.agent, actor=actor)

@@ -13,7 +13,7 @@ from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
 from apps.evaluation.models import EvaluationRun
-from apps.events.models import Event
+from apps.events.sentences import Sentence, sentences
 from apps.rollouts import services
 from apps.rollouts.forms import NoteForm, RequestForm
 from apps.rollouts.models import Rollout, RolloutState
@@ -76,9 +76,9 @@ def _context(request: MemberRequest, rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _trail(request: MemberRequest, rollout: Rollout) -> list[Event]:
+def _trail(request: MemberRequest, rollout: Rollout) -> list[Sentence]:
     events = request.workspace.events.filter(type__startswith="rollout.", data__rollout=rollout.pk)
-    return list(events.select_related("actor").order_by("number"))
+    return sentences(request.workspace, events.select_related("actor", "agent").order_by("number"))
 
 
 def _rollout(request: MemberRequest, pk: int) -> Rollout:

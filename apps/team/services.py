@@ -16,8 +16,18 @@ from apps.accounts.keys import create_key
 from apps.accounts.models import Agent, ApiKey, Invitation, Membership, User, Workspace
 from apps.accounts.rights import Role, Scope
 from apps.core.errors import ConflictError, HubError
-from apps.events.models import EventType
 from apps.events.services import publish
+from apps.team.events import (
+    AgentCreated,
+    InvitationWithdrawn,
+    KeyCreated,
+    KeyRevoked,
+    MemberInvited,
+    MemberJoined,
+    MemberRemoved,
+    MemberRoleChanged,
+    WorkspaceCreated,
+)
 
 INVITATION_LASTS = timedelta(days=7)
 # Words that stand where an agent's slug would stand in an address.
@@ -46,7 +56,7 @@ def create_workspace(*, name: str, owner: User, is_demo: bool = False) -> Worksp
     workspace = Workspace.objects.create(name=name, slug=_free_slug(name), is_demo=is_demo)
     create_key(workspace)
     Membership.objects.create(user=owner, workspace=workspace, role=Role.ADMIN)
-    publish(workspace=workspace, type=EventType.WORKSPACE_CREATED, actor=owner, data={"name": name})
+    publish(WorkspaceCreated(name=name), workspace=workspace, actor=owner)
     return workspace
 
 
@@ -68,15 +78,14 @@ def create_agent(*, workspace: Workspace, name: str, actor: User | None, slug: s
     if workspace.agents.filter(slug=slug).exists():
         raise ConflictError(f"This workspace already has an agent {slug!r}.", hint="Choose another name.")
     agent = Agent.objects.create(workspace=workspace, name=name, slug=slug)
-    publish(workspace=workspace, type=EventType.AGENT_CREATED, actor=actor, agent=agent, data={"name": name})
+    publish(AgentCreated(name=name), workspace=workspace, agent=agent, actor=actor)
     return agent
 
 
 @transaction.atomic
 def add_member(*, workspace: Workspace, user: User, role: Role, actor: User | None) -> Membership:
     membership, _ = Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
-    data = {"person": str(user), "role": membership.role}
-    publish(workspace=workspace, type=EventType.MEMBER_JOINED, actor=actor, data=data)
+    publish(MemberJoined(person=str(user), role=membership.role), workspace=workspace, actor=actor)
     return membership
 
 
@@ -86,8 +95,8 @@ def change_role(*, membership: Membership, role: Role, actor: User) -> Membershi
         _keep_an_admin(membership)
     membership.role = role
     membership.save(update_fields=["role"])
-    data = {"person": str(membership.user), "role": role.value}
-    publish(workspace=membership.workspace, type=EventType.MEMBER_ROLE_CHANGED, actor=actor, data=data)
+    fact = MemberRoleChanged(person=str(membership.user), role=role.value)
+    publish(fact, workspace=membership.workspace, actor=actor)
     return membership
 
 
@@ -96,8 +105,7 @@ def remove_member(*, membership: Membership, actor: User) -> None:
     if membership.role == Role.ADMIN:
         _keep_an_admin(membership)
     membership.delete()
-    data = {"person": str(membership.user)}
-    publish(workspace=membership.workspace, type=EventType.MEMBER_REMOVED, actor=actor, data=data)
+    publish(MemberRemoved(person=str(membership.user)), workspace=membership.workspace, actor=actor)
 
 
 def _keep_an_admin(membership: Membership) -> None:
@@ -120,8 +128,8 @@ def invite(*, workspace: Workspace, email: str, role: Role, actor: User) -> tupl
         invited_by=actor,
         expires_at=timezone.now() + INVITATION_LASTS,
     )
-    data = {"invitation": invitation.pk, "email": email, "role": role.value}
-    publish(workspace=workspace, type=EventType.MEMBER_INVITED, actor=actor, data=data)
+    fact = MemberInvited(invitation=invitation.pk, email=email, role=role.value)
+    publish(fact, workspace=workspace, actor=actor)
     return invitation, token
 
 
@@ -164,8 +172,8 @@ def withdraw_invitation(*, invitation: Invitation, actor: User) -> None:
         withdrawn_at=timezone.now()
     ):
         raise ConflictError("This invitation is no longer open.")
-    data = {"invitation": invitation.pk, "email": invitation.email}
-    publish(workspace=invitation.workspace, type=EventType.INVITATION_WITHDRAWN, actor=actor, data=data)
+    fact = InvitationWithdrawn(invitation=invitation.pk, email=invitation.email)
+    publish(fact, workspace=invitation.workspace, actor=actor)
 
 
 @transaction.atomic
@@ -190,8 +198,8 @@ def create_api_key(
         scopes=sorted(scope.value for scope in scopes),
         created_by=actor,
     )
-    data = {"key": key.pk, "name": name, "scopes": key.scopes}
-    publish(workspace=workspace, type=EventType.KEY_CREATED, actor=actor, agent=agent, data=data)
+    fact = KeyCreated(key=key.pk, name=name, scopes=key.scopes)
+    publish(fact, workspace=workspace, agent=agent, actor=actor)
     return key, secret
 
 
@@ -199,9 +207,4 @@ def create_api_key(
 def revoke_api_key(*, key: ApiKey, actor: User) -> None:
     if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
         raise ConflictError("This key was already revoked.")
-    publish(
-        workspace=key.workspace,
-        type=EventType.KEY_REVOKED,
-        actor=actor,
-        data={"key": key.pk, "name": key.name},
-    )
+    publish(KeyRevoked(key=key.pk, name=key.name), workspace=key.workspace, actor=actor)

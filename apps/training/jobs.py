@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from apps.core.errors import HubError
-from apps.events.models import EventType
 from apps.jobs.processes import run_child
 from apps.jobs.runner import JobCancelledError, JobContext, LeaseLostError
 from apps.registry import weights
 from apps.training import services
+from apps.training.events import TrainingCancelled, TrainingFailed
 from apps.training.folder import (
     exclusive,
     folder_of,
@@ -44,10 +44,10 @@ def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
     except LeaseLostError:
         raise
     except JobCancelledError:
-        services.tell(context=context, run=training, kind=EventType.TRAINING_CANCELLED)
+        services.publish_end(context=context, run=training, kind=TrainingCancelled)
         raise
     except Exception:
-        services.tell(context=context, run=training, kind=EventType.TRAINING_FAILED)
+        services.publish_end(context=context, run=training, kind=TrainingFailed)
         raise
 
 

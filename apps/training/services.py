@@ -11,7 +11,6 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.models import DatasetVersion, Split
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.models import Job, Queue
 from apps.jobs.runner import JobContext, LeaseLostError
@@ -19,6 +18,7 @@ from apps.jobs.services import enqueue
 from apps.registry import weights
 from apps.registry.models import BaseModel
 from apps.training import recipes
+from apps.training.events import TrainingCancelled, TrainingFailed, TrainingFinished, TrainingStarted
 from apps.training.models import Specialist, TrainingRun
 
 TOO_LONG_SHARE = 0.1
@@ -49,9 +49,7 @@ def start(
         started_by=actor,
         recipe=recipes.recipe(base) if recipe is None else recipe,
     )
-    publish(
-        workspace=agent.workspace, type=EventType.TRAINING_STARTED, actor=actor, agent=agent, data=facts(run)
-    )
+    publish(TrainingStarted(**facts(run)), workspace=agent.workspace, agent=agent, actor=actor)
     run.job = enqueue(
         workspace=agent.workspace,
         agent=agent,
@@ -111,8 +109,8 @@ def make_specialist(
             return found
         specialist = _create_specialist(run, manifest, folder)
         TrainingRun.objects.filter(pk=run.pk).update(manifest=manifest)
-        data = {**facts(run), "job": context.job.pk, "specialist": specialist.pk}
-        publish(workspace=run.agent.workspace, type=EventType.TRAINING_FINISHED, agent=run.agent, data=data)
+        fact = TrainingFinished(**facts(run), job=context.job.pk, specialist=specialist.pk)
+        publish(fact, workspace=run.agent.workspace, agent=run.agent)
     return specialist
 
 
@@ -134,13 +132,15 @@ def _create_specialist(run: TrainingRun, manifest: dict[str, Any], folder: Path)
     return specialist
 
 
-def tell(*, context: JobContext, run: TrainingRun, kind: EventType) -> None:
+def publish_end(
+    *, context: JobContext, run: TrainingRun, kind: type[TrainingFailed] | type[TrainingCancelled]
+) -> None:
     """Publishes the end of a run that made no specialist, unless another attempt owns it."""
     with transaction.atomic():
         if not Job.objects.held(context.job.pk, context.job.attempt).exists():
             raise LeaseLostError
-        data = {**facts(run), "job": context.job.pk}
-        publish(workspace=run.agent.workspace, type=kind, agent=run.agent, data=data)
+        fact = kind(**facts(run), job=context.job.pk)
+        publish(fact, workspace=run.agent.workspace, agent=run.agent)
 
 
 def facts(run: TrainingRun) -> dict[str, Any]:

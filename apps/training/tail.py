@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.runner import JobContext, LeaseLostError
+from apps.training.events import TrainingProgressed
 from apps.training.models import ProgressPoint, TrainingRun
 from apps.training.storage import read_json
 
@@ -73,18 +73,15 @@ class ProgressTail:
         TrainingRun.objects.filter(pk=self._run.pk).update(progress={**lines[-1], **self._evaluated})
 
     def _publish(self, last: dict[str, Any]) -> None:
-        publish(
-            workspace=self._context.job.workspace,
-            type=EventType.TRAINING_PROGRESSED,
-            agent=self._context.job.agent,
-            data={
-                "run": self._run.pk,
-                "job": self._context.job.pk,
-                "step": last["step"],
-                "total": last["total_steps"],
-                "loss": last.get("loss"),
-            },
+        job = self._context.job
+        fact = TrainingProgressed(
+            run=self._run.pk,
+            job=job.pk,
+            step=last["step"],
+            total=last["total_steps"],
+            loss=last.get("loss"),
         )
+        publish(fact, workspace=job.workspace, agent=job.agent)
 
     def _log(self, lines: list[dict[str, Any]]) -> None:
         for line in lines:

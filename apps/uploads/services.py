@@ -20,10 +20,10 @@ from django.utils import timezone
 from apps.accounts.keys import keyring
 from apps.accounts.models import Agent, User
 from apps.core.errors import ConflictError, HubError
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.jobs.services import enqueue
 from apps.uploads import sealed_file
+from apps.uploads.events import UploadReceived
 from apps.uploads.models import Mapping, Upload
 from slmhub.formats.registry import AUTO
 
@@ -296,14 +296,8 @@ def _sweep_rejects() -> int:
 
 
 def _announce(upload: Upload) -> None:
-    data = {"upload": upload.pk, "filename": upload.filename, "size": upload.size}
-    publish(
-        workspace=upload.workspace,
-        type=EventType.UPLOAD_RECEIVED,
-        actor=upload.uploaded_by,
-        agent=upload.agent,
-        data=data,
-    )
+    fact = UploadReceived(upload=upload.pk, filename=upload.filename, size=upload.size)
+    publish(fact, workspace=upload.workspace, agent=upload.agent, actor=upload.uploaded_by)
 
 
 def _at_most(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:

@@ -8,13 +8,13 @@ import pytest
 from apps.core.errors import ConflictError
 from apps.datasets import services
 from apps.datasets.candidates import Reason
+from apps.datasets.events import DatasetFrozen
 from apps.datasets.files import write_split
 from apps.datasets.models import DatasetVersion, FrozenError, Split
 from apps.datasets.overlap import in_words
 from apps.datasets.parameters import Parameters
 from apps.discovery.models import Assignment
 from apps.discovery.services import merge
-from apps.events.models import EventType
 from slmhub.ml.prompt_formats import COMPACT, NATIVE
 from tests.datasets.builders import built
 from tests.discovery.factories import SYSTEM, Step, accepted, extraction, fail, task
@@ -30,7 +30,7 @@ def test_it_freezes_what_the_calls_show(world: World) -> None:
     assert orjson.loads(example.completion)["order"] in example.prompt
     assert example.messages[0]["role"] == "system"
     assert sum(dataset.counts[split.value] for split in Split) == 150
-    assert world.workspace.events.get(type=EventType.DATASET_FROZEN).data["digest"] == dataset.digest
+    assert world.workspace.events.get(type=DatasetFrozen.type).data["digest"] == dataset.digest
 
 
 def test_no_session_is_in_two_splits(world: World) -> None:

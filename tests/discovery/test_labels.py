@@ -4,9 +4,9 @@ import pytest
 
 from apps.core.errors import ConflictError
 from apps.discovery import services
+from apps.discovery.events import TaskAccepted, TaskIgnored, TaskRenamed, TaskReopened
 from apps.discovery.models import Task, TaskState
 from apps.discovery.selectors import calls_of, routable_keys, task_family, tasks_of
-from apps.events.models import EventType
 from apps.team.services import create_agent
 from tests.discovery.factories import Step, extraction, task
 from tests.world import World
@@ -31,7 +31,7 @@ def test_it_names_a_task_and_takes_the_found_title_back(world: World) -> None:
     assert str(found) == "Find the order"
     services.rename(task=found, name="", actor=world.curator)
     assert str(found) == found.title
-    assert events(world) == [EventType.TASK_RENAMED] * 2
+    assert events(world) == [TaskRenamed.type] * 2
 
 
 def test_it_accepts_and_reopens(world: World) -> None:
@@ -39,7 +39,7 @@ def test_it_accepts_and_reopens(world: World) -> None:
     assert services.accept(task=found, actor=world.curator).state == TaskState.ACCEPTED
     assert services.reopen(task=found, actor=world.curator).state == TaskState.FOUND
     assert services.ignore(task=found, actor=world.curator).state == TaskState.IGNORED
-    assert events(world) == [EventType.TASK_ACCEPTED, EventType.TASK_REOPENED, EventType.TASK_IGNORED]
+    assert events(world) == [TaskAccepted.type, TaskReopened.type, TaskIgnored.type]
 
 
 def test_it_refuses_to_accept_what_was_ignored_meanwhile(world: World) -> None:
@@ -48,7 +48,7 @@ def test_it_refuses_to_accept_what_was_ignored_meanwhile(world: World) -> None:
     services.ignore(task=found, actor=world.curator)
     with pytest.raises(ConflictError, match="ignored already"):
         services.accept(task=stale, actor=world.curator)
-    assert events(world) == [EventType.TASK_IGNORED]
+    assert events(world) == [TaskIgnored.type]
 
 
 def test_a_merge_moves_calls_and_keys_and_an_unmerge_gives_them_back(world: World) -> None:

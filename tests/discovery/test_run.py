@@ -8,11 +8,11 @@ import pytest
 from apps.accounts.models import Agent
 from apps.discovery import services
 from apps.discovery.call_lines import write_lines
+from apps.discovery.events import DiscoveryFinished
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
 from apps.discovery.results import NONE, Cluster, PlacedCall
 from apps.discovery.selectors import calls_of, calls_waiting
 from apps.discovery.storing import store
-from apps.events.models import EventType
 from apps.jobs.models import State
 from apps.traces.models import Audience, Outcome, Span, Status
 from tests.discovery.factories import Step, extraction
@@ -82,7 +82,7 @@ def test_it_stores_tasks_with_figures_and_routing_keys(world: World) -> None:
     assert (found.figures["failed_sessions"], found.figures["sessions"]) == (1, 3)
     assert found.routing_keys == {calls[0].routing_key: {"calls": 6, "of": 7}}
     assert calls_of(found).count() == 9
-    event = world.workspace.events.get(type=EventType.DISCOVERY_FINISHED)
+    event = world.workspace.events.get(type=DiscoveryFinished.type)
     assert (event.data["tasks"], event.data["unassigned"]) == (1, 1)
 
 

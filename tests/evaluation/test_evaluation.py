@@ -13,8 +13,9 @@ import pytest
 
 from apps.evaluation import asking, jobs, selectors, services
 from apps.evaluation.asking import Endpoint, NotServedError, Question, ask
+from apps.evaluation.events import EvaluationFailed, EvaluationFinished
 from apps.evaluation.models import Answer, EvaluationRun, System, Verdict
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.jobs.models import Job, State
 from apps.jobs.runner import JobContext, LeaseLostError
 from apps.registry.models import LicenceClass, Teacher
@@ -111,7 +112,7 @@ class TestRun:
         assert scores == {System.BASE: 0.0, System.TEACHER: 1.0, System.SPECIALIST: 1.0}
         assert run.answers.count() == 300
         assert run.answers.filter(system=System.SPECIALIST, correct=True, confidence=0.9).count() == 100
-        assert Event.objects.filter(type=EventType.EVALUATION_FINISHED, data__verdict="pass").count() == 1
+        assert Event.objects.filter(type=EvaluationFinished.type, data__verdict="pass").count() == 1
 
     def test_it_asks_the_base_under_its_own_name_with_nothing_pruned(
         self, world: World, specialist: Specialist, server: Server, folders: Path
@@ -196,7 +197,7 @@ class TestRun:
         services.start(specialist=specialist, actor=world.engineer)
         assert world.run_jobs() == [State.FAILED]
         assert "does not answer" in Job.objects.get().error
-        assert Event.objects.filter(type=EventType.EVALUATION_FAILED).count() == 1
+        assert Event.objects.filter(type=EvaluationFailed.type).count() == 1
 
     def test_it_asks_only_what_is_not_answered_yet(
         self, world: World, specialist: Specialist, server: Server

@@ -14,8 +14,8 @@ from django.db import transaction
 
 from apps.events import live
 from apps.events.consumers import CLOSE_STRANGER, CLOSE_TOO_SLOW
-from apps.events.models import EventType
 from apps.events.services import publish
+from tests.events.facts import Ticked
 from tests.events.socket import Socket
 from tests.world import World
 
@@ -34,9 +34,7 @@ def tell(world: World, count: int = 1) -> list[int]:
     found = []
     for _ in range(count):
         with transaction.atomic():
-            found.append(
-                publish(workspace=world.workspace, type=EventType.TASK_RENAMED, data={"task": 1}).number
-            )
+            found.append(publish(Ticked(text="tick"), workspace=world.workspace).number)
     return found
 
 
@@ -68,7 +66,8 @@ async def test_a_message_says_what_happened(world: World) -> None:
     (number,) = await tell(world)
 
     message = await viewer.hear()
-    assert message == {"seq": number, "type": "task.renamed", "at": message["at"], "data": {"task": 1}}
+    data = {"writer": 0, "count": 0, "sent_at": 0.0, "text": "tick"}
+    assert message == {"seq": number, "type": "test.ticked", "at": message["at"], "data": data}
     await viewer.close()
 
 

@@ -7,8 +7,9 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from apps.events.models import Event, EventType, Sequence
+from apps.events.models import Event, Sequence
 from apps.events.services import OutsideTransactionError, publish
+from tests.events.facts import Ticked
 from tests.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -20,9 +21,9 @@ def numbers(world: World) -> list[int]:
     )
 
 
-def publish_one(world: World, **data: object) -> Event:
+def publish_one(world: World, writer: int = 0, count: int = 0) -> Event:
     with transaction.atomic():
-        return publish(workspace=world.workspace, type=EventType.TASK_RENAMED, data=data)
+        return publish(Ticked(writer=writer, count=count), workspace=world.workspace)
 
 
 def test_numbers_follow_each_other(world: World) -> None:
@@ -96,7 +97,7 @@ def test_it_refuses_to_publish_outside_a_transaction(world: World) -> None:
     before = numbers(world)
 
     with pytest.raises(OutsideTransactionError):
-        publish(workspace=world.workspace, type=EventType.TASK_RENAMED)
+        publish(Ticked(), workspace=world.workspace)
     assert numbers(world) == before
 
 
@@ -104,7 +105,7 @@ def test_a_rollback_publishes_nothing_and_uses_no_number(world: World) -> None:
     before = numbers(world)
 
     with pytest.raises(RuntimeError), transaction.atomic():
-        publish(workspace=world.workspace, type=EventType.TASK_RENAMED)
+        publish(Ticked(), workspace=world.workspace)
         raise RuntimeError
     assert numbers(world) == before
     assert publish_one(world).number == before[-1] + 1

@@ -8,16 +8,12 @@ import time
 from django.db import transaction
 
 from apps.accounts.models import Workspace
-from apps.events.models import EventType
 from apps.events.services import publish
+from tests.events.facts import Ticked
 
 pk, count, pause, size = sys.argv[1:]
 workspace = Workspace.objects.get(pk=pk)
 for _ in range(int(count)):
     with transaction.atomic():
-        publish(
-            workspace=workspace,
-            type=EventType.TASK_RENAMED,
-            data={"sent_at": time.time(), "text": "x" * int(size)},
-        )
+        publish(Ticked(sent_at=time.time(), text="x" * int(size)), workspace=workspace)
     time.sleep(float(pause))

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.contents.models import ContentKind
-from apps.events.models import Event, EventType
+from apps.events.models import Event
+from apps.ingest.events import TracesIngested
 from apps.ingest.services import IngestSummary, ingest
 from apps.prices.services import set_price
 from apps.traces.models import Audience, Introduction, Kind, Session, Source, Span, Status
@@ -175,7 +176,7 @@ class TestCompletion:
     def test_a_completion_is_told(self, world: World) -> None:
         take(world, span("a", started_at=at(0)))
         take(world, part("a", model="m"))
-        event = Event.objects.filter(type=EventType.TRACES_INGESTED).latest("number")
+        event = Event.objects.filter(type=TracesIngested.type).latest("number")
         assert event.data == {"accepted": 0, "completed": 1, "source": "otlp"}
 
     def test_a_computed_cost_follows_the_tokens_and_gives_way_to_a_given_one(self, world: World) -> None:

@@ -57,7 +57,7 @@ class TestEmitters:
     def test_a_batch_that_fails_leaves_no_trace_and_may_be_sent_again(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(**_: Any) -> None:
+        def broken(*_: Any, **__: Any) -> None:
             raise RuntimeError("the log is full")
 
         records = [span("a", started_at=at(0), emitter="e", messages=[user("hi")])]

@@ -9,8 +9,9 @@ import pytest
 from django.utils import timezone
 
 from apps.contents.models import Content
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.ingest import services as ingest_module
+from apps.ingest.events import TracesIngested
 from apps.ingest.services import ingest
 from apps.privacy.models import Finding
 from apps.traces.models import Audience, Introduction, Outcome, Session, Source, Span, Status
@@ -160,7 +161,7 @@ class TestIngest:
     ) -> None:
         monkeypatch.setattr(ingest_module, "BATCH", 4)
         taken_in(world.agent, [*session_rows("s1"), *session_rows("s2")])
-        events = Event.objects.filter(type=EventType.TRACES_INGESTED).order_by("number")
+        events = Event.objects.filter(type=TracesIngested.type).order_by("number")
         assert [event.data for event in events] == [
             {"accepted": 4, "source": "api"},
             {"accepted": 2, "source": "api"},

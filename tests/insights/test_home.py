@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from apps.accounts.models import Membership
 from apps.accounts.rights import Role
+from apps.discovery.events import TaskAccepted
 from apps.discovery.models import TaskState
-from apps.events.models import EventType
 from apps.events.services import publish
 from apps.insights import loop as loops
 from apps.jobs.models import State
@@ -127,14 +127,14 @@ def test_it_tells_what_others_changed_since_the_last_visit(world: World) -> None
     hour = timedelta(hours=1)
     Membership.objects.filter(user=world.viewer).update(last_visit_at=timezone.now() - hour)
     with transaction.atomic():
-        data = {"task": 1, "name": "While you were away"}
-        old = publish(workspace=world.workspace, type=EventType.TASK_ACCEPTED, actor=world.curator, data=data)
+        fact = TaskAccepted(task=1, name="While you were away")
+        old = publish(fact, workspace=world.workspace, actor=world.curator)
         old.at = timezone.now() - 2 * hour
         old.data = {"task": 2, "name": "Seen before"}
         old.save()
-        publish(workspace=world.workspace, type=EventType.TASK_ACCEPTED, actor=world.curator, data=data)
-        own = {"task": 3, "name": "Done by myself"}
-        publish(workspace=world.workspace, type=EventType.TASK_ACCEPTED, actor=world.viewer, data=own)
+        publish(fact, workspace=world.workspace, actor=world.curator)
+        own = TaskAccepted(task=3, name="Done by myself")
+        publish(own, workspace=world.workspace, actor=world.viewer)
     client, url = world.client(world.viewer), world.url("insights:home")
     for page in (client.get(url).content.decode(), client.get(url).content.decode()):
         assert "While you were away" in page

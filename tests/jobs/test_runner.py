@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from apps.events.models import EventType
 from apps.jobs import runner, services
+from apps.jobs.events import JobCancelled, JobFailed, JobFinished, JobProgressed, JobQueued, JobStarted
 from apps.jobs.models import Job, State
 from tests.servers import eventually, gone
 from tests.world import World
@@ -58,10 +58,10 @@ def test_it_runs_a_job_to_its_end(world: World) -> None:
     assert (job.state, job.result, job.lease_until) == (State.SUCCEEDED, {"said": "hello"}, None)
     assert [line.text for line in job.lines.all()] == ["saying hello"]
     assert told(job) == [
-        EventType.JOB_QUEUED,
-        EventType.JOB_STARTED,
-        EventType.JOB_PROGRESSED,
-        EventType.JOB_FINISHED,
+        JobQueued.type,
+        JobStarted.type,
+        JobProgressed.type,
+        JobFinished.type,
     ]
 
 
@@ -82,7 +82,7 @@ def test_what_a_person_can_mend_is_shown_with_its_hint(world: World) -> None:
 
     assert runner.run(job.pk) == "failed"
     assert ended(job).error == "Too few rows. Collect 12 more."
-    assert told(job)[-1] == EventType.JOB_FAILED
+    assert told(job)[-1] == JobFailed.type
 
 
 def test_a_bug_fails_the_job_and_leaves_its_trace_in_the_log(world: World) -> None:
@@ -106,7 +106,7 @@ def test_progress_is_told_at_most_twice_a_second(world: World) -> None:
     started = time.monotonic()
     runner.run(job.pk)
     seconds = time.monotonic() - started
-    assert 1 <= told(job).count(EventType.JOB_PROGRESSED) <= seconds / runner.PROGRESS_EVERY_S + 1
+    assert 1 <= told(job).count(JobProgressed.type) <= seconds / runner.PROGRESS_EVERY_S + 1
 
 
 def test_progress_without_a_known_total_is_told_no_more_often(world: World) -> None:
@@ -117,7 +117,7 @@ def test_progress_without_a_known_total_is_told_no_more_often(world: World) -> N
     for step in range(20):
         context.progress(step, 0)
 
-    assert told(job).count(EventType.JOB_PROGRESSED) == 1
+    assert told(job).count(JobProgressed.type) == 1
 
 
 def test_a_long_job_keeps_its_lease(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_a_cancel_ends_the_child_and_its_children_within_a_second(world: World, 
     print(f"cancelled after {seconds:.2f} s")
     assert seconds < 1.5  # asked within 0.7 s; the rest is this machine's load
     assert ended(job).state == State.CANCELLED
-    assert told(job)[-1] == EventType.JOB_CANCELLED
+    assert told(job)[-1] == JobCancelled.type
 
 
 def test_a_job_that_was_cancelled_before_it_started_does_not_start(world: World) -> None:

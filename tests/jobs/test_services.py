@@ -8,8 +8,8 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from apps.core.errors import ConflictError
-from apps.events.models import EventType
 from apps.jobs import services
+from apps.jobs.events import JobCancelled, JobFailed, JobQueued, JobRetried
 from apps.jobs.models import LEASE, Job, Queue, State
 from tests.world import World
 
@@ -60,7 +60,7 @@ def test_it_queues_a_row_and_wakes_a_worker_after_the_commit(
 
     assert woken == [job.pk]
     assert (job.state, job.created_by, job.attempt) == (State.QUEUED, world.curator, 0)
-    assert told(job) == [EventType.JOB_QUEUED]
+    assert told(job) == [JobQueued.type]
 
 
 @pytest.mark.django_db(transaction=True, databases="__all__")
@@ -104,7 +104,7 @@ def test_a_queued_job_is_cancelled_at_once(world: World) -> None:
 
     assert job.state == State.CANCELLED
     assert Job.claim(job.pk) is None
-    assert told(job) == [EventType.JOB_QUEUED, EventType.JOB_CANCELLED]
+    assert told(job) == [JobQueued.type, JobCancelled.type]
 
 
 def test_a_running_job_is_asked_to_stop(world: World) -> None:
@@ -126,7 +126,7 @@ def test_a_cancelled_job_can_be_started_again(world: World) -> None:
 
     assert (job.state, job.cancel_requested_at) == (State.QUEUED, None)
     assert Job.claim(job.pk) is not None
-    assert told(job)[-1] == EventType.JOB_RETRIED
+    assert told(job)[-1] == JobRetried.type
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.SUCCEEDED])
@@ -156,7 +156,7 @@ def test_the_sweep_queues_a_job_whose_worker_died(world: World, woken: list[int]
     assert services.sweep() == 1
     job.refresh_from_db()
     assert (job.state, job.attempt, job.lease_until) == (State.QUEUED, 1, None)
-    assert told(job)[-1] == EventType.JOB_RETRIED
+    assert told(job)[-1] == JobRetried.type
     assert services.sweep() == 0
 
 
@@ -175,7 +175,7 @@ def test_a_job_whose_worker_dies_every_time_fails_in_the_end(world: World) -> No
     job.refresh_from_db()
     assert job.state == State.FAILED
     assert "worker died" in job.error
-    assert told(job)[-1] == EventType.JOB_FAILED
+    assert told(job)[-1] == JobFailed.type
 
 
 def test_a_job_that_was_to_stop_when_its_worker_died_is_cancelled(world: World) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.http import HttpResponse
 
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.jobs.models import Job
+from apps.prices.events import PriceSet
 from apps.prices.models import Price
 from tests.world import World
 
@@ -23,7 +24,7 @@ def test_an_admin_sets_a_price_and_the_log_says_so(world: World) -> None:
     assert set_price(world).status_code == 302
     price = Price.objects.get(workspace=world.workspace)
     assert (price.model, price.provider, price.input, price.made_by) == ("gpt-4o", "openai", 2, world.admin)
-    event = Event.objects.get(type=EventType.PRICE_SET)
+    event = Event.objects.get(type=PriceSet.type)
     assert event.data["name"] == "gpt-4o"
     page = world.client(world.viewer).get(world.workspace_url("prices:list")).content.decode()
     assert "contract 12" in page

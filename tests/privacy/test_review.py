@@ -8,8 +8,9 @@ import pytest
 from apps.contents.addressing import OriginalNotStoredError
 from apps.contents.models import Content
 from apps.contents.search import matching
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.privacy import services
+from apps.privacy.events import FindingDecided, OriginalRevealed
 from apps.privacy.models import Decision, Finding, Surrogate
 from apps.privacy.selectors import in_context
 from tests.traces.calls import asks_tool, row, says, session_rows, taken_in, tool_says, user
@@ -108,7 +109,7 @@ class TestDecide:
             chosen
         )
         assert services.decide(findings=chosen, decision=Decision.ACCEPTED, actor=world.curator) == 0
-        event = Event.objects.get(type=EventType.FINDING_DECIDED)
+        event = Event.objects.get(type=FindingDecided.type)
         assert event.actor == world.curator
         assert event.data["findings"] == len(chosen)
 
@@ -187,7 +188,7 @@ class TestPages:
         response = world.client(world.curator).post(world.workspace_url("privacy:reveal", found.pk))
         assert "bob@acme.org" in response.content.decode()
         assert response.headers["Cache-Control"] == "no-store"
-        event = Event.objects.get(type=EventType.ORIGINAL_REVEALED)
+        event = Event.objects.get(type=OriginalRevealed.type)
         assert (event.actor, event.data["finding"]) == (world.curator, found.pk)
         assert "bob" not in str(event.data)
 
@@ -206,7 +207,7 @@ class TestPages:
             who, world.stranger
         )
         assert world.client(person).post(url, {"decision": "accepted"}).status_code == status
-        assert not Event.objects.filter(type=EventType.ORIGINAL_REVEALED).exists()
+        assert not Event.objects.filter(type=OriginalRevealed.type).exists()
 
     def test_a_list_of_many_needs_few_queries(self, world: World, django_assert_max_num_queries: Any) -> None:
         rows = [row(str(n), [user(f"mail p{n}@acme.org")], says(f"ok {n}")) for n in range(60)]

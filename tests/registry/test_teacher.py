@@ -7,9 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from apps.core.encryption import SealBrokenError
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.registry import selectors
 from apps.registry.connection import try_teacher
+from apps.registry.events import TeacherChanged
 from apps.registry.models import Teacher
 from apps.registry.services import BadAddressError, KeyNeededError, set_teacher
 from tests.world import World
@@ -54,7 +55,7 @@ def test_it_keeps_the_key_sealed(world: World) -> None:
     assert b"sk-secret" not in bytes(teacher.sealed_key)
     assert selectors.teacher_key(teacher) == "sk-secret"
     assert teacher.base_url == "https://llm.example.com/v1"
-    event = Event.objects.filter(type=EventType.TEACHER_CHANGED).get()
+    event = Event.objects.filter(type=TeacherChanged.type).get()
     assert "sk-secret" not in str(event.data)
 
 

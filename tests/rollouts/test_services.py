@@ -12,9 +12,15 @@ from django.db import IntegrityError, connection, transaction
 from apps.core.errors import ConflictError
 from apps.discovery.models import TaskState
 from apps.evaluation.models import Verdict
-from apps.events.models import EventType
 from apps.registry.models import LicenceClass
 from apps.rollouts import services
+from apps.rollouts.events import (
+    RolloutApproved,
+    RolloutRejected,
+    RolloutRequested,
+    RolloutRolledBack,
+    RolloutWithdrawn,
+)
 from apps.rollouts.models import Rollout, RolloutState, Route
 from apps.rollouts.services import NotReadyError, OwnRequestError
 from tests.rollouts.evidence import base, evaluation, task
@@ -42,7 +48,7 @@ def test_a_request_freezes_its_evidence(world: World) -> None:
     assert rollout.evidence["routing"]["keys"] == ["a" * 32]
     assert "Wording: 90 %" in rollout.evidence["dataset"]["shared_with_training"][0]
     assert Route.objects.count() == 0
-    assert told(world) == [EventType.ROLLOUT_REQUESTED]
+    assert told(world) == [RolloutRequested.type]
 
 
 def test_the_digest_is_that_of_the_stored_evidence(world: World) -> None:
@@ -103,7 +109,7 @@ def test_an_approval_turns_the_route_on(world: World) -> None:
     )
     assert (route.is_on, route.specialist, route.routing_keys) == (True, rollout.specialist, ["a" * 32])
     assert route.actions == ["tool:lookup"]
-    assert told(world) == [EventType.ROLLOUT_REQUESTED, EventType.ROLLOUT_APPROVED]
+    assert told(world) == [RolloutRequested.type, RolloutApproved.type]
 
 
 def test_a_route_knows_what_the_merged_tasks_do_too(world: World) -> None:
@@ -132,7 +138,7 @@ def test_a_rejection_leaves_the_teacher_in_charge(world: World) -> None:
 
     assert rollout.state == RolloutState.REJECTED
     assert Route.objects.count() == 0
-    assert told(world)[-1] == EventType.ROLLOUT_REJECTED
+    assert told(world)[-1] == RolloutRejected.type
 
 
 def test_a_withdrawn_request_cannot_be_approved(world: World) -> None:
@@ -141,7 +147,7 @@ def test_a_withdrawn_request_cannot_be_approved(world: World) -> None:
     assert rollout.state == RolloutState.WITHDRAWN
     with pytest.raises(ConflictError):
         services.approve(rollout=rollout, actor=world.approver)
-    assert told(world)[-1] == EventType.ROLLOUT_WITHDRAWN
+    assert told(world)[-1] == RolloutWithdrawn.type
 
 
 def test_only_who_asked_withdraws(world: World) -> None:
@@ -183,7 +189,7 @@ def test_a_roll_back_turns_the_route_off(world: World) -> None:
 
     assert (rollout.state, rollout.rolled_back_by) == (RolloutState.ROLLED_BACK, world.admin)
     assert not Route.objects.get().is_on
-    assert told(world)[-1] == EventType.ROLLOUT_ROLLED_BACK
+    assert told(world)[-1] == RolloutRolledBack.type
     with pytest.raises(ConflictError):
         services.roll_back(rollout=rollout, actor=world.admin)
 

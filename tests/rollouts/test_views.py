@@ -34,8 +34,8 @@ def test_an_engineer_asks_and_an_approver_says_yes(world: World) -> None:
     assert Route.objects.get().is_on
 
     trail = engineer.get(world.url("rollouts:detail", rollout.pk)).content.decode()
-    assert "Rollout requested" in trail
-    assert "Rollout approved" in trail
+    assert "asked to roll out" in trail
+    assert "approved the rollout of" in trail
     approver.post(world.url("rollouts:roll_back", rollout.pk))
     assert state(rollout) == RolloutState.ROLLED_BACK
 

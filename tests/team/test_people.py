@@ -8,7 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import Invitation, Membership
-from apps.events.models import Event, EventType
+from apps.events.models import Event
+from apps.team.events import MemberJoined
 from tests.world import World, person
 
 LINK = re.compile(r"http://testserver(/invitations/[\w-]+/)")
@@ -32,7 +33,7 @@ def test_an_invited_person_joins_by_the_link(world: World) -> None:
     response = client.post(path, follow=True)
     assert response.redirect_chain[-1][0] == world.url("insights:home")
     assert Membership.objects.get(user=guest).role == "curator"
-    assert Event.objects.filter(workspace=world.workspace, type=EventType.MEMBER_JOINED, actor=guest).exists()
+    assert Event.objects.filter(workspace=world.workspace, type=MemberJoined.type, actor=guest).exists()
 
 
 def test_the_link_is_shown_once_and_only_its_hash_is_kept(world: World) -> None:

@@ -13,11 +13,12 @@ import pytest
 from django.db import connection
 
 from apps.datasets.models import DatasetVersion
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.jobs import services as jobs
 from apps.jobs.models import Job, JobLine, State
 from apps.jobs.runner import JobContext, LeaseLostError
 from apps.training import services
+from apps.training.events import TrainingCancelled, TrainingFailed, TrainingFinished, TrainingProgressed
 from apps.training.folder import DamagedWeightsError, folder_of, verified_manifest
 from apps.training.models import ProgressPoint, Specialist, TrainingRun
 from apps.training.storage import sha256
@@ -80,8 +81,8 @@ class TestRealRun:
         assert points.last().step == 30
         assert points.filter(eval_loss__isnull=False).exists()
         kinds = list(Event.objects.order_by("number").values_list("type", flat=True))
-        assert EventType.TRAINING_PROGRESSED in kinds
-        assert kinds.count(EventType.TRAINING_FINISHED) == 1
+        assert TrainingProgressed.type in kinds
+        assert kinds.count(TrainingFinished.type) == 1
         page = world.client(world.engineer).get(world.url("training:detail", run.pk))
         assert specialist.served_name.encode() in page.content
         assert world.url("evaluation:start", specialist.pk).encode() in page.content
@@ -119,7 +120,7 @@ class TestRealRun:
         canceller.join()
         assert trainer_of(run) is None
         assert not Specialist.objects.exists()
-        assert Event.objects.filter(type=EventType.TRAINING_CANCELLED).count() == 1
+        assert Event.objects.filter(type=TrainingCancelled.type).count() == 1
         reached = ProgressPoint.objects.filter(run=run).order_by("step").last().step
         assert reached < 200
         jobs.retry(job=Job.objects.get(), actor=world.engineer)
@@ -133,7 +134,7 @@ class TestRealRun:
         queued_run(world, tiny_weights, rank=100_000)
         assert world.run_jobs() == [State.FAILED]
         assert "rank must be a number from 1 to 512" in Job.objects.get().error
-        assert Event.objects.filter(type=EventType.TRAINING_FAILED).count() == 1
+        assert Event.objects.filter(type=TrainingFailed.type).count() == 1
 
     def test_it_waits_for_another_attempt_in_the_same_folder(self, world: World, tiny_weights: Path) -> None:
         import fcntl
@@ -173,7 +174,7 @@ class TestTail:
         tail.read()
         tail.read()
         assert list(run.points.order_by("step").values_list("step", "loss")) == [(1, 2.0), (2, None)]
-        assert Event.objects.filter(type=EventType.TRAINING_PROGRESSED).count() == 2
+        assert Event.objects.filter(type=TrainingProgressed.type).count() == 2
 
     def test_it_follows_a_resumed_run_back_to_its_checkpoint(self, world: World, tmp_path: Path) -> None:
         tail, run, path = self.tail(world, tmp_path)
@@ -229,7 +230,7 @@ class TestTail:
             for _ in "ab"
         ]
         assert made[0].pk == made[1].pk
-        assert Event.objects.filter(type=EventType.TRAINING_FINISHED).count() == 1
+        assert Event.objects.filter(type=TrainingFinished.type).count() == 1
 
 
 def test_it_refuses_damaged_weights(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from apps.datasets.models import DatasetVersion, Example, Split
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.jobs.models import Job, Queue, State
 from apps.registry.models import LicenceClass
 from apps.registry.weights import WeightsMissingError
 from apps.training import recipes, services
 from apps.training.estimates import estimate
+from apps.training.events import TrainingStarted
 from apps.training.models import TrainingRun
 from tests.training.builders import base_at, frozen_dataset, made_specialist
 from tests.world import World
@@ -34,7 +35,7 @@ def test_it_queues_a_run_on_the_gpu_queue(world: World, weights_here: Path) -> N
     job = Job.objects.get()
     assert (run.job, job.queue, job.state) == (job, Queue.GPU, State.QUEUED)
     assert job.url == world.url("training:detail", run.pk)
-    assert Event.objects.filter(type=EventType.TRAINING_STARTED, actor=world.engineer).count() == 1
+    assert Event.objects.filter(type=TrainingStarted.type, actor=world.engineer).count() == 1
     assert run.recipe["steps"] == 360
 
 

@@ -12,10 +12,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apps.core.encryption import SealBrokenError
-from apps.events.models import Event, EventType
+from apps.events.models import Event
 from apps.jobs.models import Job, State
 from apps.traces.models import Span
 from apps.uploads import services as uploads
+from apps.uploads.events import UploadReceived
 from apps.uploads.models import Upload
 from tests.traces.calls import lines, session_rows
 from tests.uploads.upload_files import imported, review_url, send, start
@@ -41,7 +42,7 @@ class TestUploadPage:
         assert b"support desk" not in Path(upload.path).read_bytes()
         response = start(world)
         assert response.headers["Location"] == world.url("uploads:detail", upload.pk)
-        assert Event.objects.filter(type=EventType.UPLOAD_RECEIVED).count() == 1
+        assert Event.objects.filter(type=UploadReceived.type).count() == 1
         assert world.run_jobs() == ["succeeded"]
         upload.refresh_from_db()
         assert (upload.read, upload.accepted, upload.duplicate, upload.rejected) == (3, 3, 0, 0)

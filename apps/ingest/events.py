@@ -1,0 +1,22 @@
+"""What ingest tells: that calls were stored."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+
+from apps.events.facts import Fact, Page
+
+
+class TracesIngested(Fact):
+    """`completed` calls were known already and got what was missing."""
+
+    type = "traces.ingested"
+    verb = "stored"
+    page = Page("traces:list")
+
+    accepted: int
+    source: str
+    completed: int | UnsetType = UNSET
+
+    def what(self) -> str:
+        return f"{self.accepted:,} calls"
