@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.rights import ROLE_RIGHTS, Right, Role, Scope
@@ -51,6 +52,13 @@ class Workspace(Timestamped):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return self.address("insights:workspace_home")
+
+    def address(self, route: str, *arguments: Any) -> str:
+        """Where a page of this workspace is."""
+        return reverse(route, args=[self.slug, *arguments])
+
 
 class WorkspaceKey(Timestamped):
     """A workspace's own key, sealed under the master key. The newest seals; older ones still open."""
@@ -76,6 +84,13 @@ class Agent(Timestamped):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return self.address("insights:home")
+
+    def address(self, route: str, *arguments: Any) -> str:
+        """Where a page of this agent is."""
+        return self.workspace.address(route, self.slug, *arguments)
 
 
 class Membership(Timestamped):

@@ -71,6 +71,9 @@ class DatasetVersion(Timestamped):
     def __str__(self) -> str:
         return f"{self.task} v{self.number}"
 
+    def get_absolute_url(self) -> str:
+        return self.agent.address("datasets:detail", self.pk)
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk and DatasetVersion.objects.filter(pk=self.pk, frozen_at__isnull=False).exists():
             raise FrozenError

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
-from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -74,7 +73,7 @@ def build(
         entry="apps.datasets.jobs.run",
         arguments={"dataset_id": dataset.pk},
         actor=actor,
-        url=reverse("datasets:detail", args=[task.agent.workspace.slug, task.agent.slug, dataset.pk]),
+        url=dataset.get_absolute_url(),
     )
     dataset.save(update_fields=["job"])
     return dataset

@@ -17,7 +17,7 @@ from apps.datasets.files import lines_of
 from apps.datasets.forms import BuildForm
 from apps.datasets.models import DatasetVersion, Split
 from apps.datasets.overlap import in_words
-from apps.discovery.models import Task, TaskState
+from apps.discovery.models import TaskState
 
 PAGE = 10
 
@@ -44,8 +44,8 @@ def _list_page(request: MemberRequest, refusal: HubError | None = None) -> HttpR
 @requires(Right.VIEW)
 @require_safe
 def show_dataset(request: MemberRequest, pk: int) -> HttpResponse:
-    versions = DatasetVersion.objects.select_related("task", "job", "created_by")
-    dataset = get_object_or_404(versions, agent=request.agent, pk=pk)
+    versions = request.agent.dataset_versions.select_related("task", "job", "created_by")
+    dataset = get_object_or_404(versions, pk=pk)
     split = _split(request.GET.get("split", Split.TRAIN))
     examples = dataset.examples.filter(split=split).defer("messages", "tools", "expected")
     context = {
@@ -82,20 +82,20 @@ def _verdict(dataset: DatasetVersion) -> dict[str, Any]:
 @requires(Right.BUILD)
 @require_POST
 def build(request: MemberRequest, task: int) -> HttpResponse:
-    wanted = get_object_or_404(Task, agent=request.agent, pk=task)
+    wanted = get_object_or_404(request.agent.tasks, pk=task)
     form = BuildForm(request.POST)
     try:
         dataset = services.build(task=wanted, actor=request.membership.user, parameters=form.parameters())
     except HubError as refusal:
         return _list_page(request, refusal)
     messages.success(request, f"Building {dataset}.")
-    return redirect("datasets:detail", request.workspace.slug, request.agent.slug, dataset.pk)
+    return redirect(dataset)
 
 
 @requires(Right.BUILD)
 @require_safe
 def download(request: MemberRequest, pk: int, split: str) -> HttpResponse:
-    dataset = get_object_or_404(DatasetVersion, agent=request.agent, pk=pk, frozen_at__isnull=False)
+    dataset = get_object_or_404(request.agent.dataset_versions, pk=pk, frozen_at__isnull=False)
     chosen = _split(split)
     # Bounded by the caps of a version: a few megabytes.
     response = HttpResponse(b"".join(lines_of(dataset, chosen)), content_type="application/jsonl")

@@ -22,6 +22,9 @@ class DiscoveryRun(Timestamped):
     figures = models.JSONField(default=dict)
     finished_at = models.DateTimeField(null=True, blank=True)
 
+    def get_absolute_url(self) -> str:
+        return self.agent.address("discovery:list")
+
 
 class TaskState(models.TextChoices):
     FOUND = "found", "Found"
@@ -74,6 +77,9 @@ class Task(Timestamped):
 
     def __str__(self) -> str:
         return self.name or self.title
+
+    def get_absolute_url(self) -> str:
+        return self.agent.address("discovery:detail", self.pk)
 
 
 class Assignment(models.Model):

@@ -47,7 +47,7 @@ class Field:
 
 def exemplars_of(task: Task) -> list[Exemplar]:
     """The calls nearest to the task's middle: the last ask, what came back from a tool, the answer."""
-    spans = list(Span.objects.filter(agent=task.agent_id, pk__in=task.exemplar_ids))
+    spans = list(task.agent.spans.filter(pk__in=task.exemplar_ids))
     spans.sort(key=lambda span: task.exemplar_ids.index(span.pk))
     contents = messages_of_many(spans)
     return [Exemplar(span, list(_thread(contents[span.pk]))) for span in spans]

@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from apps.accounts.models import Agent
 from apps.discovery.call_lines import recurring_calls
 from apps.discovery.models import DiscoveryRun, Task, TaskState
-from apps.traces.models import Span, SpanQuerySet
+from apps.traces.models import SpanQuerySet
 
 # Neither ignored nor merged.
 OPEN_STATES = (TaskState.FOUND, TaskState.ACCEPTED)
@@ -21,7 +21,7 @@ PURE = 0.98
 
 def tasks_of(agent: Agent) -> QuerySet[Task]:
     """Tasks, the largest first. Merged ones are part of another and left out."""
-    tasks = Task.objects.filter(agent=agent).exclude(state=TaskState.MERGED)
+    tasks = agent.tasks.exclude(state=TaskState.MERGED)
     return tasks.order_by("-size", "-pk")
 
 
@@ -34,7 +34,7 @@ def families(tasks: Iterable[Task]) -> dict[int, list[Task]]:
     tasks = list(tasks)
     children: dict[int | None, list[Task]] = defaultdict(list)
     merged = Task.objects.filter(agent__in={task.agent_id for task in tasks}, state=TaskState.MERGED)
-    for task in merged.order_by("-size", "-pk"):
+    for task in merged.select_related("agent__workspace").order_by("-size", "-pk"):
         children[task.merged_into_id].append(task)
     return {task.pk: _with_merged(task, children) for task in tasks}
 
@@ -56,7 +56,7 @@ def task_family(task: Task) -> list[Task]:
 def calls_of(task: Task) -> SpanQuerySet:
     """The calls of a task and of those merged into it."""
     members = [member.pk for member in task_family(task)]
-    return Span.objects.calls().filter(agent=task.agent_id, assignment__task__in=members)
+    return task.agent.spans.calls().filter(assignment__task__in=members)
 
 
 def routing_of(family: Iterable[Task]) -> dict[str, dict[str, Any]]:
@@ -77,9 +77,7 @@ def routable_keys(task: Task) -> list[str]:
 
 
 def last_run(agent: Agent) -> DiscoveryRun | None:
-    return (
-        DiscoveryRun.objects.filter(agent=agent).select_related("job", "started_by").order_by("-pk").first()
-    )
+    return agent.discovery_runs.select_related("job__workspace", "started_by").order_by("-pk").first()
 
 
 def calls_waiting(agent: Agent) -> int:

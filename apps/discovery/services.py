@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import Agent, User
@@ -66,7 +65,7 @@ def start_run(*, agent: Agent, actor: User | None) -> DiscoveryRun:
         entry="apps.discovery.jobs.run",
         arguments={"run_id": run.pk},
         actor=actor,
-        url=reverse("discovery:list", args=[agent.workspace.slug, agent.slug]),
+        url=run.get_absolute_url(),
     )
     run.save(update_fields=["job"])
     return run

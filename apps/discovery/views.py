@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
@@ -74,9 +73,7 @@ def show_map(request: MemberRequest) -> HttpResponse:
 
 def _link_to_calls(request: MemberRequest) -> Callable[[int], str]:
     # One reverse for thousands of points.
-    start, _, end = reverse("traces:call", args=[request.workspace.slug, request.agent.slug, 0]).rpartition(
-        "0"
-    )
+    start, _, end = request.agent.address("traces:call", 0).rpartition("0")
     return lambda pk: f"{start}{pk}{end}"
 
 
@@ -115,7 +112,7 @@ def start(request: MemberRequest) -> HttpResponse:
     except HubError as refusal:
         return _list_page(request, refusal)
     messages.success(request, "Discovery started.")
-    return redirect("discovery:list", request.workspace.slug, request.agent.slug)
+    return redirect(request.agent.address("discovery:list"))
 
 
 @requires(Right.LABEL)
@@ -203,9 +200,7 @@ def unmerge(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 def _task(request: MemberRequest, pk: int) -> Task:
-    return get_object_or_404(
-        Task.objects.select_related("agent__workspace", "merged_into"), agent=request.agent, pk=pk
-    )
+    return get_object_or_404(request.agent.tasks.select_related("merged_into"), pk=pk)
 
 
 def _person(request: MemberRequest) -> User:
@@ -225,13 +220,13 @@ def _back(request: MemberRequest, task: Task) -> HttpResponse:
     wanted = request.POST.get("next", "")
     if wanted and url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}):
         return redirect(wanted)
-    return redirect("discovery:detail", request.workspace.slug, request.agent.slug, task.pk)
+    return redirect(task)
 
 
 def _toast(
     request: MemberRequest, text: str, *, undo: str, task: Task, parts: list[Task] | None = None
 ) -> None:
     """A message with a button that takes the change back."""
-    action = reverse(undo, args=[request.workspace.slug, request.agent.slug, task.pk])
+    action = request.agent.address(undo, task.pk)
     context = {"text": text, "action": action, "parts": parts or [], "next": request.POST.get("next", "")}
     messages.success(request, render_to_string("discovery/_undo.html", context, request=request))

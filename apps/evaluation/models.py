@@ -41,6 +41,9 @@ class EvaluationRun(Timestamped):
     class Meta:
         indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="evaluation_list")]
 
+    def get_absolute_url(self) -> str:
+        return self.agent.address("evaluation:detail", self.pk)
+
 
 class Answer(models.Model):
     """What one system answered to one held-out call."""

@@ -24,7 +24,7 @@ ORDER = (System.BASE, System.TEACHER, System.SPECIALIST)
 
 def runs_of(agent: Agent) -> QuerySet[EvaluationRun]:
     related = ("specialist__task", "specialist__base", "dataset__task", "job", "started_by")
-    return EvaluationRun.objects.filter(agent=agent).select_related(*related)
+    return agent.evaluation_runs.select_related(*related)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from typing import Any
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -71,7 +70,7 @@ def start(*, specialist: Specialist, actor: User | None, margin: float = 0.05) -
         entry=JOB,
         arguments={"run_id": run.pk},
         actor=actor,
-        url=reverse("evaluation:detail", args=[agent.workspace.slug, agent.slug, run.pk]),
+        url=run.get_absolute_url(),
     )
     run.save(update_fields=["job"])
     return run

@@ -36,9 +36,7 @@ def list_runs(request: MemberRequest) -> HttpResponse:
 @requires(Right.BUILD)
 @require_POST
 def start_run(request: MemberRequest, pk: int) -> HttpResponse:
-    specialist = get_object_or_404(
-        Specialist.objects.select_related("run__dataset", "agent__workspace"), agent=request.agent, pk=pk
-    )
+    specialist = get_object_or_404(request.agent.specialists.select_related("run__dataset"), pk=pk)
     form = MarginForm(request.POST)
     if not form.is_valid():
         return _back(request, specialist, "Choose a margin of more than 0 and at most 20 points.")
@@ -48,12 +46,12 @@ def start_run(request: MemberRequest, pk: int) -> HttpResponse:
     except HubError as error:
         return _back(request, specialist, f"{error.message} {error.hint}")
     messages.success(request, "The evaluation is queued.")
-    return redirect("evaluation:detail", request.workspace.slug, request.agent.slug, run.pk)
+    return redirect(run)
 
 
 def _back(request: MemberRequest, specialist: Specialist, words: str) -> HttpResponse:
     messages.error(request, words)
-    return redirect("training:detail", request.workspace.slug, request.agent.slug, specialist.run_id)
+    return redirect(specialist)
 
 
 @requires(Right.VIEW)

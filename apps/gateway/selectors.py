@@ -36,7 +36,7 @@ class Server:
 
 def recorded(agent: Agent) -> SpanQuerySet:
     since = timezone.now() - WINDOW
-    return Span.objects.calls().filter(agent=agent, source=Source.GATEWAY, started_at__gte=since)
+    return agent.spans.calls().filter(source=Source.GATEWAY, started_at__gte=since)
 
 
 def servers(agent: Agent) -> list[Server]:
@@ -65,13 +65,10 @@ def fallbacks(agent: Agent) -> list[tuple[str, int]]:
 
 def routes(agent: Agent) -> list[Route]:
     return list(
-        Route.objects.filter(agent=agent)
-        .select_related("task", "specialist", "rollout")
-        .order_by("-is_on", "-changed_at")
+        agent.routes.select_related("task", "specialist", "rollout").order_by("-is_on", "-changed_at")
     )
 
 
 def last_calls(agent: Agent) -> list[Span]:
-    return list(
-        Span.objects.calls().filter(agent=agent, source=Source.GATEWAY).order_by("-started_at", "-pk")[:20]
-    )
+    calls = agent.spans.calls().filter(source=Source.GATEWAY)
+    return list(calls.order_by("-started_at", "-pk")[:20])

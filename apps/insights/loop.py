@@ -92,7 +92,7 @@ def read(agent: Agent) -> Loop:
         calls=bounded(Span.objects.calls().filter(agent=agent)),
         pending=bounded(findings.filter(decision=Decision.PENDING)),
         decided=bounded(findings.filter(decision__in=[Decision.ACCEPTED, Decision.REJECTED])),
-        jobs=list(agent.jobs.open().order_by("-pk")[:5]),
+        jobs=list(agent.jobs.open().select_related("workspace").order_by("-pk")[:5]),
         discovery=last_run(agent),
         tasks=list(tasks.only("state", "name", "title", "size", "audience", "agent_id")[:ROWS]),
         bases=BaseModel.objects.count(),

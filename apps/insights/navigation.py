@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from apps.accounts.models import Agent, Membership, Workspace
 
@@ -48,17 +47,6 @@ SECTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Place:
-    """Somewhere the switcher leads to."""
-
-    name: str
-    url: str
-
-    def get_absolute_url(self) -> str:
-        return self.url
-
-
 def navigation(request: HttpRequest) -> dict[str, Any]:
     workspace: Workspace | None = getattr(request, "workspace", None)
     if workspace is None:
@@ -73,7 +61,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         ],
         "current_agent": chosen,
         "workspaces": _workspaces(request),
-        "agents": [Place(agent.name, _home(workspace, agent)) for agent in agents],
+        "agents": agents,
         "live_url": f"/ws/w/{workspace.slug}/events",
         "live_after": getattr(request, "live_after", 0),
     }
@@ -93,24 +81,17 @@ def _chosen_agent(request: HttpRequest, agents: list[Agent]) -> Agent | None:
 def _entry(
     section: Section, request: HttpRequest, workspace: Workspace, agent: Agent | None
 ) -> dict[str, Any]:
-    arguments = [workspace.slug, agent.slug] if section.of_agent and agent else [workspace.slug]
+    place = agent if section.of_agent and agent else workspace
     match = request.resolver_match
     return {
         "label": section.label,
         "icon": section.icon,
         "group": section.group,
-        "url": reverse(section.route, args=arguments),
+        "url": place.address(section.route),
         "active": match is not None and match.app_name in section.apps,
     }
 
 
-def _workspaces(request: HttpRequest) -> list[Place]:
+def _workspaces(request: HttpRequest) -> list[Workspace]:
     memberships = Membership.objects.filter(user=request.user).select_related("workspace")  # type: ignore[misc]
-    return [
-        Place(m.workspace.name, reverse("insights:workspace_home", args=[m.workspace.slug]))
-        for m in memberships.order_by("workspace__name")
-    ]
-
-
-def _home(workspace: Workspace, agent: Agent) -> str:
-    return reverse("insights:home", args=[workspace.slug, agent.slug])
+    return [membership.workspace for membership in memberships.order_by("workspace__name")]

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from django.urls import reverse
-
 from apps.accounts.models import Membership
 from apps.accounts.rights import Right
 from apps.datasets.models import DatasetVersion
@@ -98,7 +96,7 @@ class _Place:
 
 
 def _url(loop: Loop, route: str, *arguments: Any) -> str:
-    return reverse(route, args=[loop.agent.workspace.slug, loop.agent.slug, *arguments])
+    return loop.agent.address(route, *arguments)
 
 
 # --- one accepted task ---------------------------------------------------------
@@ -286,9 +284,7 @@ def _of_agent(loop: Loop) -> NextStep:
 
 def _watch_arrival(loop: Loop) -> NextStep:
     job = loop.jobs[0]
-    return _watch(
-        "Traces are coming in", reverse("jobs:detail", args=[loop.agent.workspace.slug, job.pk]), "S1"
-    )
+    return _watch("Traces are coming in", job.get_absolute_url(), "S1")
 
 
 def _upload(loop: Loop) -> NextStep:

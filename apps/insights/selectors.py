@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F
-from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import Agent, Membership, User, Workspace
@@ -54,54 +53,39 @@ def home(agent: Agent, membership: Membership, *, since: datetime | None) -> dic
 
 
 def _step_url(agent: Agent, step: loops.Step) -> str:
-    workspace = agent.workspace.slug
-    return reverse(step.route, args=[workspace, agent.slug] if step.of_agent else [workspace])
+    return agent.address(step.route) if step.of_agent else agent.workspace.address(step.route)
 
 
 def worklist(loop: Loop, membership: Membership) -> list[Item]:
     """What waits for this person, by what they may do."""
-    workspace, agent = loop.agent.workspace.slug, loop.agent.slug
+    agent = loop.agent
     items: list[Item] = []
     if membership.may(Right.APPROVE):
         items += _requests(loop, membership)
     if membership.may(Right.REVIEW) and loop.pending:
         items.append(
-            Item("Findings to review", str(loop.pending), reverse("privacy:findings", args=[workspace]))
+            Item("Findings to review", str(loop.pending), agent.workspace.address("privacy:findings"))
         )
     if membership.may(Right.LABEL) and loop.found:
-        items.append(
-            Item(
-                "Found tasks to label",
-                str(len(loop.found)),
-                reverse("discovery:list", args=[workspace, agent]),
-            )
-        )
+        items.append(Item("Found tasks to label", str(len(loop.found)), agent.address("discovery:list")))
     if membership.may(Right.BUILD) and loop.teacher is None:
-        items.append(
-            Item("Set the teacher that answers now", "", reverse("registry:list", args=[workspace, agent]))
-        )
+        items.append(Item("Set the teacher that answers now", "", agent.address("registry:list")))
     if membership.may(Right.LABEL):
-        items += _failed_jobs(loop.agent)
+        items += _failed_jobs(agent)
     return items
 
 
 def _requests(loop: Loop, membership: Membership) -> list[Item]:
     """Requests of others: nobody decides their own."""
     waiting = [rollout for rollout in loop.requested if rollout.requested_by_id != membership.user_id]
-    arguments = [loop.agent.workspace.slug, loop.agent.slug]
     return [
-        Item(
-            f"Rollout of {rollout.task} to decide",
-            "",
-            reverse("rollouts:detail", args=[*arguments, rollout.pk]),
-        )
-        for rollout in waiting
+        Item(f"Rollout of {rollout.task} to decide", "", rollout.get_absolute_url()) for rollout in waiting
     ]
 
 
 def _failed_jobs(agent: Agent) -> list[Item]:
     failed = agent.jobs.filter(state=State.FAILED, finished_at__gt=timezone.now() - FAILED_SINCE).count()
-    url = reverse("jobs:list", args=[agent.workspace.slug])
+    url = agent.workspace.address("jobs:list")
     return [Item("Failed jobs", str(failed), f"{url}?state={State.FAILED}")] if failed else []
 
 

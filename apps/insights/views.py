@@ -16,7 +16,7 @@ def index(request: HttpRequest) -> HttpResponse:
     workspace = selectors.home_workspace(request.user)  # type: ignore[arg-type]
     if workspace is None:
         return redirect("team:create_workspace")
-    return redirect("insights:workspace_home", workspace.slug)
+    return redirect(workspace)
 
 
 @requires(Right.VIEW)
@@ -25,7 +25,7 @@ def workspace_home(request: MemberRequest) -> HttpResponse:
     agent = selectors.home_agent(request.workspace, request.session.get("agent"))
     if agent is None:
         return render(request, "insights/no_agent.html")
-    return redirect("insights:home", request.workspace.slug, agent.slug)
+    return redirect(agent)
 
 
 @requires(Right.VIEW)

@@ -102,6 +102,9 @@ class Job(Timestamped):
     def __str__(self) -> str:
         return self.title
 
+    def get_absolute_url(self) -> str:
+        return self.workspace.address("jobs:detail", self.pk)
+
     @property
     def is_over(self) -> bool:
         return State(self.state) in ENDED

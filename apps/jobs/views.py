@@ -74,9 +74,8 @@ def _steer(request: MemberRequest, pk: int, act: Callable[..., Job], done: str) 
         messages.error(request, f"{error.message} {error.hint}")
     else:
         messages.success(request, done)
-    return redirect("jobs:detail", request.workspace.slug, pk)
+    return redirect(request.workspace.address("jobs:detail", pk))
 
 
 def _job(request: MemberRequest, pk: int) -> Job:
-    jobs = Job.objects.select_related("agent", "created_by", "workspace")
-    return get_object_or_404(jobs, workspace=request.workspace, pk=pk)
+    return get_object_or_404(request.workspace.jobs.select_related("agent", "created_by"), pk=pk)

@@ -44,7 +44,7 @@ def recompute(*, workspace: Workspace, actor: User) -> Job:
         entry="apps.prices.jobs.recompute_costs",
         arguments={"workspace_id": workspace.pk},
         actor=actor,
-        url=f"/w/{workspace.slug}/settings/prices/",
+        url=workspace.address("prices:list"),
     )
 
 

@@ -41,7 +41,7 @@ def set_price(request: MemberRequest) -> HttpResponse:
         form.add_error(None, f"{error.message} {error.hint}")
         return _list(request, form, status=error.status)
     messages.success(request, f"New calls of {price.model} are computed with it. Older ones: compute anew.")
-    return redirect("prices:list", request.workspace.slug)
+    return redirect(request.workspace.address("prices:list"))
 
 
 @requires(Right.MANAGE)
@@ -50,11 +50,11 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
     price = get_object_or_404(Price.objects.select_related("workspace"), workspace=request.workspace, pk=pk)
     services.remove_price(price=price, actor=request.user)
     messages.success(request, f"Your price of {price.model} is gone; the shipped one holds, if there is one.")
-    return redirect("prices:list", request.workspace.slug)
+    return redirect(request.workspace.address("prices:list"))
 
 
 @requires(Right.MANAGE)
 @require_POST
 def recompute(request: MemberRequest) -> HttpResponse:
     job = services.recompute(workspace=request.workspace, actor=request.user)
-    return redirect("jobs:detail", request.workspace.slug, job.pk)
+    return redirect(job)

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
@@ -82,7 +81,7 @@ def _back(request: MemberRequest) -> HttpResponse:
     """To the page that asked, when it is one of ours."""
     wanted = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
-    return redirect(wanted if is_ours else reverse("privacy:findings", args=[request.workspace.slug]))
+    return redirect(wanted if is_ours else request.workspace.address("privacy:findings"))
 
 
 @requires(Right.REVEAL)

@@ -54,7 +54,7 @@ def edit_teacher(request: MemberRequest) -> HttpResponse:
         return _teacher_page(request, form, trial=_try(form, teacher))
     services.set_teacher(agent=request.agent, actor=request.membership.user, **form.values)
     messages.success(request, "Teacher saved.")
-    return redirect("registry:list", request.workspace.slug, request.agent.slug)
+    return redirect(request.agent.address("registry:list"))
 
 
 def _try(form: TeacherForm, teacher: Teacher | None) -> Trial:

@@ -69,6 +69,9 @@ class Rollout(Timestamped):
         ]
         indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="rollout_list")]
 
+    def get_absolute_url(self) -> str:
+        return self.agent.address("rollouts:detail", self.pk)
+
 
 class Route(Timestamped):
     """What the gateway does with a task's calls now. One row per task."""
@@ -84,3 +87,6 @@ class Route(Timestamped):
     # Below this confidence (the least probable token of the answer) the teacher answers instead.
     threshold = models.FloatField(default=0.0)
     changed_at = models.DateTimeField()
+
+    def get_absolute_url(self) -> str:
+        return self.agent.address("rollouts:detail", self.rollout_id)

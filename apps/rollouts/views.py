@@ -12,7 +12,6 @@ from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
-from apps.evaluation.models import EvaluationRun
 from apps.events.sentences import Sentence, sentences
 from apps.rollouts import services
 from apps.rollouts.forms import NoteForm, RequestForm
@@ -33,10 +32,7 @@ def list_(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
     evaluation = get_object_or_404(
-        EvaluationRun.objects.select_related(
-            "specialist__task", "specialist__base", "dataset__task", "agent__workspace"
-        ),
-        agent=request.agent,
+        request.agent.evaluation_runs.select_related("specialist__task", "specialist__base", "dataset__task"),
         pk=evaluation_pk,
     )
     form = RequestForm(request.POST if request.method == "POST" else None)
@@ -49,7 +45,7 @@ def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
             form.add_error(None, f"{error.message} {error.hint}")
         else:
             messages.success(request, "Requested. Somebody with the approver's role decides.")
-            return redirect("rollouts:detail", request.workspace.slug, request.agent.slug, rollout.pk)
+            return redirect(rollout)
     context = {"form": form, "evaluation": evaluation, "evidence": services.evidence_of(evaluation)}
     return render(request, "rollouts/request.html", context, status=422 if form.errors else 200)
 
@@ -82,10 +78,10 @@ def _trail(request: MemberRequest, rollout: Rollout) -> list[Sentence]:
 
 
 def _rollout(request: MemberRequest, pk: int) -> Rollout:
-    rollouts = Rollout.objects.select_related(
-        "task", "specialist", "evaluation", "requested_by", "decided_by", "rolled_back_by", "agent__workspace"
+    rollouts = request.agent.rollouts.select_related(
+        "task", "specialist", "evaluation", "requested_by", "decided_by", "rolled_back_by"
     )
-    return get_object_or_404(rollouts, agent=request.agent, pk=pk)
+    return get_object_or_404(rollouts, pk=pk)
 
 
 def _act(
@@ -99,7 +95,7 @@ def _act(
         messages.error(request, f"{error.message} {error.hint}")
     else:
         messages.success(request, done)
-    return redirect("rollouts:detail", request.workspace.slug, request.agent.slug, pk)
+    return redirect(rollout)
 
 
 def _note(request: MemberRequest) -> str:

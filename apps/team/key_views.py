@@ -83,4 +83,4 @@ def revoke_key(request: MemberRequest, pk: int) -> HttpResponse:
         messages.error(request, f"{error.message} {error.hint}")
     else:
         messages.success(request, f"“{key.name}” no longer works.")
-    return redirect("team:keys", request.workspace.slug)
+    return redirect(request.workspace.address("team:keys"))

@@ -27,7 +27,7 @@ def create_workspace(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         workspace = services.create_workspace(name=form.cleaned_data["name"], owner=request.user)  # type: ignore[arg-type]
         messages.success(request, f"Workspace “{workspace.name}” is ready.")
-        return redirect("insights:workspace_home", workspace.slug)
+        return redirect(workspace)
     has_workspace = Membership.objects.filter(user=request.user).exists()  # type: ignore[misc]
     context = {"form": form, "has_workspace": has_workspace}
     return render(request, "team/create_workspace.html", context, status=422 if form.errors else 200)
@@ -53,7 +53,7 @@ def add_agent(request: MemberRequest) -> HttpResponse:
         form.add_error("name", f"{error.message} {error.hint}")
         return _overview(request, form, status=error.status)
     messages.success(request, f"Agent “{agent.name}” is ready for its traces.")
-    return redirect("insights:home", request.workspace.slug, agent.slug)
+    return redirect(agent)
 
 
 def _overview(request: MemberRequest, form: AgentForm, *, status: int = 200) -> HttpResponse:
@@ -119,7 +119,7 @@ def withdraw_invitation(request: MemberRequest, pk: int) -> HttpResponse:
         messages.error(request, f"{error.message} {error.hint}")
     else:
         messages.success(request, f"The link for {invitation.email} no longer works.")
-    return redirect("team:people", request.workspace.slug)
+    return redirect(request.workspace.address("team:people"))
 
 
 @requires(Right.MANAGE)
@@ -129,14 +129,14 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
     form = RoleForm(request.POST)
     if not form.is_valid():
         messages.error(request, "There is no such role.")
-        return redirect("team:people", request.workspace.slug)
+        return redirect(request.workspace.address("team:people"))
     try:
         services.change_role(membership=membership, role=Role(form.cleaned_data["role"]), actor=request.user)
     except HubError as error:
         messages.error(request, f"{error.message} {error.hint}")
     else:
         messages.success(request, f"{membership.user} is now {membership.get_role_display().lower()}.")
-    return redirect("team:people", request.workspace.slug)
+    return redirect(request.workspace.address("team:people"))
 
 
 @requires(Right.MANAGE)
@@ -151,7 +151,7 @@ def remove_member(request: MemberRequest, pk: int) -> HttpResponse:
         messages.success(request, f"{membership.user} no longer belongs to {request.workspace}.")
         if membership.user_id == request.user.pk:
             return redirect("insights:index")
-    return redirect("team:people", request.workspace.slug)
+    return redirect(request.workspace.address("team:people"))
 
 
 def _member(request: MemberRequest, pk: int) -> Membership:
@@ -169,7 +169,7 @@ def accept_invitation(request: HttpRequest, token: str) -> HttpResponse:
             messages.success(
                 request, f"You are now {membership.get_role_display().lower()} in {membership.workspace}."
             )
-            return redirect("insights:workspace_home", membership.workspace.slug)
+            return redirect(membership.workspace)
         invitation = services.open_invitation(token)
         services.check_addressee(invitation, request.user)  # type: ignore[arg-type]
     except services.BadInvitationError as error:

@@ -131,8 +131,10 @@ def _values(agent: Agent, column: str) -> list[tuple[str, str]]:
         return [(row[0], row[0]) for row in cursor.fetchall()]
 
 
-def rows_of(spans: Sequence[Span], found: Search | None = None) -> list[CallRow]:
+def rows_of(agent: Agent, spans: Sequence[Span], found: Search | None = None) -> list[CallRow]:
     """What each call was asked and answered, read now, so that a decided finding shows at once."""
+    for span in spans:
+        span.agent = agent  # whose slug each address holds; not one query a row
     texts = _beginnings({pk for span in spans for pk in (*span.message_ids[-1:], span.output_id) if pk})
     snippets = _snippets(found, spans) if found and found.hits else {}
     return [

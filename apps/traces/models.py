@@ -64,6 +64,9 @@ class Session(Timestamped):
         ]
         indexes = [models.Index(fields=["agent", "-started_at", "-id"], name="session_list")]
 
+    def get_absolute_url(self) -> str:
+        return self.agent.address("traces:session", self.pk)
+
 
 class Emitter(Timestamped):
     """A program that sends spans, as its spans describe it; the ingest doctor judges one at a time.
@@ -85,6 +88,9 @@ class Emitter(Timestamped):
         constraints = [
             models.UniqueConstraint(fields=["agent", "source", "format", "name"], name="one_emitter_per_name")
         ]
+
+    def get_absolute_url(self) -> str:
+        return f"{self.agent.address('sources:list')}#emitter-{self.pk}"
 
 
 class SpanQuerySet(models.QuerySet["Span"]):
@@ -187,6 +193,9 @@ class Span(Timestamped):
             models.Index(fields=["session", "started_at", "id"], name="span_of_session"),
             models.Index(fields=["emitter", "-id"], name="span_of_emitter"),
         ]
+
+    def get_absolute_url(self) -> str:
+        return self.agent.address("traces:call", self.pk)
 
     @property
     def label(self) -> str:

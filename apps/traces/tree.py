@@ -57,6 +57,8 @@ def trace_of(agent: Agent, trace_id: str) -> Trace:
     spans = Span.objects.of_trace(agent, trace_id)
     found = list(spans.only(*_FIELDS).order_by("started_at", "pk")[: MOST_SPANS + 1])
     shown = found[:MOST_SPANS]
+    for span in shown:
+        span.agent = agent  # whose slug each address holds; not one query a row
     begin = min((span.started_at for span in shown), default=None)
     end = max((_ended_at(span) for span in shown), default=None)
     calls = [span for span in shown if span.kind == Kind.LLM]

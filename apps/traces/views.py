@@ -11,7 +11,7 @@ from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.keyset import paginate
 from apps.traces import listing
-from apps.traces.models import Session, Span
+from apps.traces.models import Span
 from apps.traces.selectors import messages_of_many
 from apps.traces.thread import neighbours, pretty, thread_of
 from apps.traces.tree import trace_of
@@ -32,7 +32,7 @@ def _list_context(request: MemberRequest) -> dict[str, Any]:
     return {
         "filters": found.filters,
         "page": page,
-        "rows": listing.rows_of(page.rows, found),
+        "rows": listing.rows_of(request.agent, page.rows, found),
         "search": found,
         "figures": listing.figures(found.spans),
     }
@@ -41,10 +41,10 @@ def _list_context(request: MemberRequest) -> dict[str, Any]:
 @requires(Right.VIEW)
 @require_safe
 def call(request: MemberRequest, pk: int) -> HttpResponse:
-    spans = Span.objects.select_related("session", "tools", "details", "emitter").defer(
+    spans = request.agent.spans.select_related("session", "tools", "details", "emitter").defer(
         "tools__original", "tools__text", "details__original", "details__text"
     )
-    span = get_object_or_404(spans, agent=request.agent, pk=pk)
+    span = get_object_or_404(spans, pk=pk)
     if request.GET.get("format") == "json":
         return _as_json(span)
     thread, content = thread_of(span, full=request.GET.get("full") == "1")
@@ -74,7 +74,7 @@ def _attributes(span: Span) -> str:
 @require_safe
 def trace(request: MemberRequest, pk: int) -> HttpResponse:
     """The trace that a span belongs to, as a tree."""
-    span = get_object_or_404(Span.objects.only("trace_id"), agent=request.agent, pk=pk)
+    span = get_object_or_404(request.agent.spans.only("agent", "trace_id"), pk=pk)
     found = trace_of(request.agent, span.trace_id)
     return render(request, "traces/trace.html", {"span": span, "trace": found})
 
@@ -112,13 +112,13 @@ def exported(span: Span, content: Any) -> dict[str, Any]:
 @requires(Right.VIEW)
 @require_safe
 def session(request: MemberRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Session, agent=request.agent, pk=pk)
+    found = get_object_or_404(request.agent.sessions, pk=pk)
     spans = Span.objects.calls().filter(session=found).order_by("started_at", "pk")
     shown = list(spans.defer("parameters", "attributes")[: MOST_CALLS_OF_A_SESSION + 1])
     sums = spans.aggregate(asked=Sum("input_tokens"), answered=Sum("output_tokens"), cost=Sum("cost"))
     context = {
         "session": found,
-        "rows": listing.rows_of(shown[:MOST_CALLS_OF_A_SESSION]),
+        "rows": listing.rows_of(request.agent, shown[:MOST_CALLS_OF_A_SESSION]),
         "is_cut": len(shown) > MOST_CALLS_OF_A_SESSION,
         "sums": sums,
         "ended_at": shown[-1].started_at if shown else None,

@@ -33,6 +33,9 @@ class TrainingRun(Timestamped):
     class Meta:
         indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="training_list")]
 
+    def get_absolute_url(self) -> str:
+        return self.agent.address("training:detail", self.pk)
+
 
 class ProgressPoint(models.Model):
     """One point of the loss curve."""
@@ -62,3 +65,6 @@ class Specialist(Timestamped):
 
     def __str__(self) -> str:
         return self.served_name
+
+    def get_absolute_url(self) -> str:
+        return self.agent.address("training:detail", self.run_id)

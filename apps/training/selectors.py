@@ -25,7 +25,7 @@ COMMON_MARGIN = 0.05
 
 def runs_of(agent: Agent) -> QuerySet[TrainingRun]:
     related = ("dataset__task", "base", "job", "started_by", "specialist")
-    return TrainingRun.objects.filter(agent=agent).select_related(*related)
+    return agent.training_runs.select_related(*related)
 
 
 def specialist_of(run: TrainingRun) -> Specialist | None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
@@ -58,7 +57,7 @@ def start(
         arguments={"run_id": run.pk},
         actor=actor,
         queue=Queue.GPU,
-        url=reverse("training:detail", args=[agent.workspace.slug, agent.slug, run.pk]),
+        url=run.get_absolute_url(),
     )
     run.save(update_fields=["job"])
     return run

@@ -32,9 +32,7 @@ def list_runs(request: MemberRequest) -> HttpResponse:
 @requires(Right.BUILD)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_run(request: MemberRequest, pk: int) -> HttpResponse:
-    dataset = get_object_or_404(
-        DatasetVersion.objects.select_related("agent", "task"), agent=request.agent, pk=pk
-    )
+    dataset = get_object_or_404(request.agent.dataset_versions.select_related("task"), pk=pk)
     bases = trainable_bases()
     if request.method != "POST":
         return _new_page(request, dataset, bases, RecipeForm(bases=bases, initial=request.GET.dict()))
@@ -49,7 +47,7 @@ def new_run(request: MemberRequest, pk: int) -> HttpResponse:
         form.add_error(None, f"{error.message} {error.hint}")
         return _new_page(request, dataset, bases, form, status=error.status)
     messages.success(request, "Training is queued.")
-    return redirect("training:detail", request.workspace.slug, request.agent.slug, run.pk)
+    return redirect(run)
 
 
 def _new_page(
@@ -107,14 +105,14 @@ def _run_context(run: TrainingRun) -> dict[str, Any]:
 @requires(Right.BUILD)
 @require_POST
 def cancel_run(request: MemberRequest, pk: int) -> HttpResponse:
-    run = get_object_or_404(TrainingRun, agent=request.agent, pk=pk, job__isnull=False)
+    run = get_object_or_404(request.agent.training_runs, pk=pk, job__isnull=False)
     return _move(request, run, jobs.cancel, "The run is being stopped. Its last checkpoint is kept.")
 
 
 @requires(Right.BUILD)
 @require_POST
 def retry_run(request: MemberRequest, pk: int) -> HttpResponse:
-    run = get_object_or_404(TrainingRun, agent=request.agent, pk=pk, job__isnull=False)
+    run = get_object_or_404(request.agent.training_runs, pk=pk, job__isnull=False)
     return _move(request, run, jobs.retry, "The run is queued again and goes on from its last checkpoint.")
 
 
@@ -124,4 +122,4 @@ def _move(request: MemberRequest, run: TrainingRun, service: Any, words: str) ->
         messages.success(request, words)
     except HubError as error:
         messages.error(request, error.message)
-    return redirect("training:detail", request.workspace.slug, request.agent.slug, run.pk)
+    return redirect(run)

@@ -57,6 +57,9 @@ class Upload(Timestamped):
     duplicate = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
 
+    def get_absolute_url(self) -> str:
+        return self.agent.address("uploads:detail", self.pk)
+
     @property
     def arrival(self) -> Arrival:
         return Arrival.WAITING if self.received == self.size else Arrival.PARTIAL

@@ -57,7 +57,7 @@ def start(request: MemberRequest, delivery: str) -> HttpResponse:
         started = uploads.start(choices=[_choice(request, upload) for upload in waiting], actor=request.user)
     except HubError as error:
         messages.error(request, f"{error.message} {error.hint}".strip())
-        return redirect("uploads:review", request.workspace.slug, request.agent.slug, delivery)
+        return redirect(request.agent.address("uploads:review", delivery))
     return _to_imports(request, started)
 
 
@@ -84,16 +84,15 @@ def _prefix(upload: Upload) -> str:
 
 
 def _delivery(request: MemberRequest, delivery: str) -> list[Upload]:
-    own = Upload.objects.filter(agent=request.agent, delivery=delivery).order_by("pk")
-    found = list(own.select_related("job", "agent", "workspace", "uploaded_by"))
+    own = request.agent.uploads.filter(delivery=delivery).order_by("pk")
+    found = list(own.select_related("job", "workspace", "uploaded_by"))
     if not found:
         raise Http404("There are no such files: they were discarded, or nobody started them for a week.")
     return found
 
 
 def _to_imports(request: MemberRequest, started: Sequence[Upload]) -> HttpResponse:
-    pages = request.workspace.slug, request.agent.slug
     if len(started) == 1:
-        return redirect("uploads:detail", *pages, started[0].pk)
+        return redirect(started[0])
     messages.success(request, f"{len(started)} files are being imported.")
-    return redirect("uploads:upload", *pages)
+    return redirect(request.agent.address("uploads:upload"))

@@ -201,7 +201,7 @@ def _start(choice: Choice, identity: str, actor: User | None) -> Upload:
         entry="apps.uploads.jobs.import_upload",
         arguments={"upload_id": upload.pk, "format": choice.format, "delivery": identity},
         actor=actor,
-        url=f"/w/{upload.workspace.slug}/{upload.agent.slug}/traces/uploads/{upload.pk}/",
+        url=upload.get_absolute_url(),
     )
     ready = Upload.objects.filter(pk=upload.pk, job=None, received=F("size"))
     looks = choice.detected if choice.format == AUTO else choice.format

@@ -61,7 +61,7 @@ def _receive(request: MemberRequest) -> HttpResponse:
         return _page(request, form, error=" ".join(refused), status=422)
     for text in refused:
         messages.warning(request, text)
-    return redirect("uploads:review", request.workspace.slug, request.agent.slug, delivery)
+    return redirect(request.agent.address("uploads:review", delivery))
 
 
 def _page(request: MemberRequest, form: UploadForm, *, error: str = "", status: int = 200) -> HttpResponse:
@@ -88,12 +88,12 @@ def tus(request: MemberRequest) -> HttpResponse:
 @requires(Right.INGEST)
 @require_http_methods(["OPTIONS", "HEAD", "PATCH", "DELETE"])
 def tus_upload(request: MemberRequest, token: str) -> HttpResponse:
-    return protocol.at_upload(_tus_request(request), Upload.objects.filter(agent=request.agent), token)
+    return protocol.at_upload(_tus_request(request), request.agent.uploads.all(), token)
 
 
 def _tus_request(request: MemberRequest) -> protocol.TusRequest:
     def address(upload: Upload) -> str:
-        return reverse("uploads:tus_upload", args=[request.workspace.slug, request.agent.slug, upload.token])
+        return request.agent.address("uploads:tus_upload", upload.token)
 
     return protocol.TusRequest(request.method or "", request.headers, request, address)
 
@@ -103,7 +103,7 @@ def _tus_request(request: MemberRequest) -> protocol.TusRequest:
 def discard(request: MemberRequest, pk: int) -> HttpResponse:
     uploads.discard(upload=_upload(request, pk))
     messages.success(request, "The file was discarded. Nothing of it was imported.")
-    return redirect("uploads:upload", request.workspace.slug, request.agent.slug)
+    return redirect(request.agent.address("uploads:upload"))
 
 
 @requires(Right.VIEW)
@@ -111,7 +111,7 @@ def discard(request: MemberRequest, pk: int) -> HttpResponse:
 def detail(request: MemberRequest, pk: int) -> HttpResponse:
     found = _upload(request, pk)
     if found.job is None and found.delivery:
-        return redirect("uploads:review", request.workspace.slug, request.agent.slug, found.delivery)
+        return redirect(request.agent.address("uploads:review", found.delivery))
     job = found.job
     ended_badly = job is not None and job.state in (State.FAILED, State.CANCELLED)
     context = {
@@ -128,7 +128,7 @@ def detail(request: MemberRequest, pk: int) -> HttpResponse:
 def _siblings(found: Upload) -> list[Upload]:
     if not found.delivery:
         return []
-    chosen = Upload.objects.filter(agent=found.agent, delivery=found.delivery).exclude(pk=found.pk)
+    chosen = found.agent.uploads.filter(delivery=found.delivery).exclude(pk=found.pk)
     return list(chosen.select_related("job").order_by("pk")[:_LISTED])
 
 
@@ -167,9 +167,9 @@ def _change_job(request: MemberRequest, pk: int, change: Callable[..., Any]) -> 
         change(job=found.job, actor=request.user)
     except HubError as error:
         messages.error(request, f"{error.message} {error.hint}".strip())
-    return redirect("uploads:detail", request.workspace.slug, request.agent.slug, found.pk)
+    return redirect(found)
 
 
 def _upload(request: MemberRequest, pk: int) -> Upload:
-    own = Upload.objects.select_related("job", "uploaded_by", "agent", "workspace")
-    return get_object_or_404(own, agent=request.agent, pk=pk)
+    own = request.agent.uploads.select_related("job", "uploaded_by", "workspace")
+    return get_object_or_404(own, pk=pk)

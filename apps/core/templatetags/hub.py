@@ -1,4 +1,4 @@
-"""Filters for figures and times; loaded everywhere."""
+"""Filters for figures and times, tags for addresses; loaded everywhere."""
 
 from __future__ import annotations
 
@@ -95,6 +95,18 @@ def money(value: float | Missing) -> str:
 @register.filter
 def item(mapping: dict[Any, Any], key: Any) -> Any:
     return mapping.get(key)
+
+
+@register.simple_tag(takes_context=True)
+def workspace_url(context: dict[str, Any], route: str, *arguments: Any) -> str:
+    """A page of the workspace that the request is about: `{% workspace_url 'jobs:list' %}`."""
+    return context["request"].workspace.address(route, *arguments)
+
+
+@register.simple_tag(takes_context=True)
+def agent_url(context: dict[str, Any], route: str, *arguments: Any) -> str:
+    """A page of the agent that the request is about: `{% agent_url 'datasets:build' task.pk %}`."""
+    return context["request"].agent.address(route, *arguments)
 
 
 @register.simple_tag(takes_context=True)
