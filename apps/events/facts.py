@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
@@ -54,6 +55,10 @@ class Fact(msgspec.Struct):
     page: ClassVar[Page | None] = None
     # What only moves a live page along, like progress, is left out of the audit view.
     audited: ClassVar[bool] = True
+    # Facts that would flood the log: those of one such period (of the clock, in UTC), agent and actor are one
+    # row, where they differ in nothing but the figures in `adds`, which add up.
+    coalesce: ClassVar[timedelta | None] = None
+    adds: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -71,6 +76,12 @@ class Fact(msgspec.Struct):
         """What else is worth a line: a role, a verdict, a note."""
         return ""
 
+    def joined(self, earlier: Self) -> Self | None:
+        """Both as one fact, their figures added up; None where they differ in more."""
+        figures = {name: _sum(getattr(earlier, name), getattr(self, name)) for name in self.adds}
+        whole = msgspec.structs.replace(self, **figures)
+        return whole if whole == msgspec.structs.replace(earlier, **figures) else None
+
     def data(self) -> dict[str, Any]:
         """As it is stored and sent; fields that are `UNSET` are absent."""
         data: dict[str, Any] = msgspec.to_builtins(self)
@@ -80,6 +91,11 @@ class Fact(msgspec.Struct):
     def read(cls, data: object) -> Self:
         """The fact behind a stored row. Raises `msgspec.ValidationError` for a row of another shape."""
         return msgspec.convert(data, cls)
+
+
+def _sum(*figures: int | msgspec.UnsetType) -> int | msgspec.UnsetType:
+    known = [figure for figure in figures if figure is not msgspec.UNSET]
+    return sum(known) if known else msgspec.UNSET
 
 
 _declared: dict[str, type[Fact]] = {}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from msgspec import UNSET, UnsetType
 
 from apps.events.facts import Fact, Page
 
 
 class TracesIngested(Fact):
-    """`completed` calls were known already and got what was missing."""
+    """Calls of an hour. `completed` ones were known already and got what was missing."""
 
     type = "traces.ingested"
     verb = "stored"
     page = Page("traces:list")
+    coalesce = timedelta(hours=1)
+    adds = ("accepted", "completed")
 
     accepted: int
     source: str

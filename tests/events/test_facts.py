@@ -68,6 +68,10 @@ class TestEveryKind:
         )
         assert len(kind.type) <= Event._meta.get_field("type").max_length  # type: ignore[operator]
 
+    def test_what_adds_up_are_fields_of_its_own(self, kind: type[Fact]) -> None:
+        assert set(kind.adds) <= set(kind.__struct_fields__)
+        assert not kind.adds or kind.coalesce
+
     def test_it_leads_to_no_app_above_its_own(self, kind: type[Fact]) -> None:
         if kind.page is None:
             return

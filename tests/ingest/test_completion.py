@@ -177,7 +177,7 @@ class TestCompletion:
         take(world, span("a", started_at=at(0)))
         take(world, part("a", model="m"))
         event = Event.objects.filter(type=TracesIngested.type).latest("number")
-        assert event.data == {"accepted": 0, "completed": 1, "source": "otlp"}
+        assert event.data == {"accepted": 1, "completed": 1, "source": "otlp"}
 
     def test_a_computed_cost_follows_the_tokens_and_gives_way_to_a_given_one(self, world: World) -> None:
         values = {"model": "m", "input": 1e6, "output": 0.0, "source": "test"}
