@@ -6,13 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from apps.datasets.candidates import Candidate, Reason
+from apps.datasets.columns import Counts, Parameters
 from apps.datasets.models import Split
-from apps.datasets.parameters import Parameters, share_of, split_of
+from apps.datasets.splits import share_of, split_of
 from slmhub.ml.prompt_formats import COMPACT
 from slmhub.ml.prompt_formats.compact import NOTHING_STATIC, StaticPrompt, render_answer, render_prompt
 
@@ -128,16 +128,19 @@ def digest_of(rows: Iterable[Row], static: StaticPrompt, prompt_format: str = CO
     return digest.hexdigest()
 
 
-def counts_of(rows: Sequence[Row], static: StaticPrompt) -> dict[str, Any]:
+def counts_of(rows: Sequence[Row], static: StaticPrompt, left_out: Counter[str]) -> Counts:
     by_split = Counter(row.split for row in rows)
     own = sum(1 for row in rows if static.messages and _is_own(row.candidate, static))
-    return {
-        **{split.value: by_split[split] for split in SPLITS},
-        "sessions": len({row.candidate.session for row in rows}),
-        "other_prompts": own,
-        "tools": len(rows[0].candidate.tools) if rows else 0,
-        "longest": max((len(row.prompt) + len(row.completion) for row in rows), default=0),
-    }
+    return Counts(
+        train=by_split[Split.TRAIN],
+        validation=by_split[Split.VALIDATION],
+        test=by_split[Split.TEST],
+        sessions=len({row.candidate.session for row in rows}),
+        other_prompts=own,
+        tools=len(rows[0].candidate.tools) if rows else 0,
+        longest=max((len(row.prompt) + len(row.completion) for row in rows), default=0),
+        calls=len(rows) + left_out.total(),
+    )
 
 
 def _is_own(candidate: Candidate, static: StaticPrompt) -> bool:

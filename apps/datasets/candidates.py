@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from django.db import models
 
-from apps.datasets.parameters import Parameters
+from apps.datasets.columns import Parameters
 from apps.discovery.models import Task
 from apps.discovery.selectors import calls_of
 from apps.traces.models import Outcome, Span, Status

@@ -6,7 +6,7 @@ from apps.events.facts import Fact, Page
 
 
 class DatasetFrozen(Fact):
-    """The counts are those of the version (`building.counts_of`)."""
+    """The counts are those of the version (`columns.Counts`)."""
 
     type = "dataset.frozen"
     verb = "froze the dataset"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django import forms
 
-from apps.datasets.parameters import STARTER_LENGTH, Parameters
+from apps.datasets.columns import STARTER_LENGTH, Parameters
 
 LENGTHS = [
     (STARTER_LENGTH, "2,000 characters (the starter model)"),

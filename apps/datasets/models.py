@@ -10,7 +10,9 @@ from django.db.models import Q
 
 from apps.accounts.models import Agent
 from apps.core.errors import ConflictError
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
+from apps.datasets.columns import Counts, Overlap, Parameters
 from apps.discovery.models import Task
 from apps.jobs.models import Job, State
 from apps.traces.models import Span
@@ -48,14 +50,13 @@ class DatasetVersion(Timestamped):
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="dataset_version")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     # What went in and what was left out, with the reason and the count.
-    parameters = models.JSONField(default=dict)
-    counts = models.JSONField(default=dict)
-    left_out = models.JSONField(default=dict)
+    parameters = StructField(Parameters, default=Parameters)
+    counts = StructField(Counts, default=Counts)
+    left_out = StructField(dict[str, int], default=dict)
     prompt_format = models.CharField(max_length=20, default=COMPACT, help_text="how examples become text")
     # The prompt text and tool set that every example shares, pruned from the examples.
     static_prompt = models.JSONField(default=dict)
-    # What held-out examples share with training: wording (yes) and values (how many).
-    overlap = models.JSONField(default=dict)
+    overlap = StructField(Overlap, default=Overlap)
     digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the examples in order")
     frozen_at = models.DateTimeField(null=True, blank=True)
 

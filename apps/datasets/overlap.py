@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from apps.datasets.building import Row
+from apps.datasets.columns import FieldSeen, Overlap, Seen
 from apps.datasets.models import Split
 from slmhub.formats import signature
 
@@ -19,33 +20,31 @@ TEXT = "answer"
 PHRASE_END = re.compile(r"[.!?;:,\n{}\[\]\"]+")
 
 
-def overlap_of(rows: Sequence[Row]) -> dict[str, Any]:
-    """Counts `{"seen", "of"}` of test rows: `wording` of prompts, `values` by field and over open fields.
-
-    A field whose few values recur in training is a choice; its values must be seen to be learnt.
-    """
+def overlap_of(rows: Sequence[Row]) -> Overlap:
+    """A field whose few values recur in training is a choice; its values must be seen to be learnt."""
     train = [row for row in rows if row.split == Split.TRAIN]
     test = [row for row in rows if row.split == Split.TEST]
     phrases = {phrase for row in train for phrase in phrases_of(row)}
     known = _values_by_field(train)
-    choices = {name for name, counts in known.items() if _is_choice(counts)}
-    fields: dict[str, dict[str, Any]] = {}
+    seen: Counter[str] = Counter()
+    of: Counter[str] = Counter()
     for row in test:
         for name, value in leaves_of(row.candidate.output):
-            field = fields.setdefault(name, {"seen": 0, "of": 0, "choice": name in choices})
-            field["seen"] += value in known.get(name, ())
-            field["of"] += 1
-    return {
-        "wording": {"seen": sum(phrases_of(row) <= phrases for row in test), "of": len(test)},
-        "values": _sum(field for field in fields.values() if not field["choice"]),
-        "choices": _sum(field for field in fields.values() if field["choice"]),
-        "fields": dict(sorted(fields.items())),
-    }
+            seen[name] += value in known.get(name, ())
+            of[name] += 1
+    choices = {name for name, counts in known.items() if _is_choice(counts)}
+    fields = {name: FieldSeen(seen[name], of[name], name in choices) for name in sorted(of)}
+    return Overlap(
+        wording=Seen(sum(phrases_of(row) <= phrases for row in test), len(test)),
+        values=_sum(field for field in fields.values() if not field.choice),
+        choices=_sum(field for field in fields.values() if field.choice),
+        fields=fields,
+    )
 
 
-def _sum(fields: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def _sum(fields: Iterable[Seen]) -> Seen:
     fields = list(fields)
-    return {"seen": sum(field["seen"] for field in fields), "of": sum(field["of"] for field in fields)}
+    return Seen(sum(field.seen for field in fields), sum(field.of for field in fields))
 
 
 def _values_by_field(rows: Iterable[Row]) -> dict[str, Counter[str]]:
@@ -106,22 +105,22 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield path, value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def in_words(overlap: Mapping[str, Any]) -> list[str]:
+def in_words(overlap: Overlap) -> list[str]:
     """Sentences for people: what an evaluation on these rows shows, and what it cannot."""
     words = []
-    if overlap.get("wording", {}).get("of"):
-        share = _percent(overlap["wording"])
+    if overlap.wording.of:
+        share = _percent(overlap.wording)
         words.append(f"Wording: {share} of the held-out prompts are worded like a training prompt.")
-    if overlap.get("values", {}).get("of"):
-        share = _percent(overlap["values"])
+    if overlap.values.of:
+        share = _percent(overlap.values)
         words.append(f"Values: {share} of the extracted values occur in training.")
-    if overlap.get("choices", {}).get("of"):
-        share = _percent(overlap["choices"])
+    if overlap.choices.of:
+        share = _percent(overlap.choices)
         words.append(
             f"Choices: {share} of the values of fields with few kinds occur in training, as they must."
         )
     return words
 
 
-def _percent(counts: Mapping[str, int]) -> str:
-    return f"{100 * counts['seen'] / counts['of']:.0f} %"
+def _percent(counts: Seen) -> str:
+    return f"{100 * counts.seen / counts.of:.0f} %"

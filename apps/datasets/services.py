@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from msgspec.structs import asdict
 
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.building import Row, counts_of, digest_of
 from apps.datasets.candidates import Reason
+from apps.datasets.columns import Counts, Parameters
 from apps.datasets.events import DatasetFrozen
 from apps.datasets.models import DatasetVersion, Example, FrozenError
 from apps.datasets.overlap import overlap_of
-from apps.datasets.parameters import Parameters
 from apps.discovery.models import Task, TaskState
 from apps.discovery.readiness import HIGH_DISCORDANCE, LOW_DISCORDANCE, MARGIN, calls_needed
 from apps.events.services import publish
@@ -63,7 +62,7 @@ def build(
         task=task,
         number=number + 1,
         created_by=actor,
-        parameters=asdict(parameters),
+        parameters=parameters,
         prompt_format=prompt_format,
     )
     dataset.job = enqueue(
@@ -84,7 +83,7 @@ def freeze(
     *, dataset: DatasetVersion, rows: Sequence[Row], static: StaticPrompt, left_out: Counter[str]
 ) -> DatasetVersion:
     """Stores the examples and seals the version with their hash. Raises `TooSmallError`, `FrozenError`."""
-    counts = {**counts_of(rows, static), "calls": len(rows) + left_out.total()}
+    counts = counts_of(rows, static, left_out)
     check_size(counts, left_out)
     # Another attempt of the same job may have left nothing here, but must not leave half.
     if dataset.examples.exists():
@@ -111,7 +110,7 @@ def _publish(dataset: DatasetVersion) -> None:
         task=dataset.task_id,
         name=str(dataset),
         digest=dataset.digest,
-        **dataset.counts,
+        **asdict(dataset.counts),
     )
     publish(fact, workspace=dataset.agent.workspace, agent=dataset.agent, actor=dataset.created_by)
 
@@ -134,15 +133,15 @@ def _examples(dataset: DatasetVersion, rows: Sequence[Row]) -> list[Example]:
     ]
 
 
-def check_size(counts: dict[str, Any], left_out: Counter[str]) -> None:
+def check_size(counts: Counts, left_out: Counter[str]) -> None:
     """Raises `TooSmallError`, which says what is missing and what took most of the calls."""
-    if counts["train"] >= FEWEST_TRAIN and counts["test"] >= FEWEST_TEST:
+    if counts.train >= FEWEST_TRAIN and counts.test >= FEWEST_TEST:
         return
-    usable = counts["train"] + counts["validation"] + counts["test"]
     low, high = calls_needed(LOW_DISCORDANCE), calls_needed(HIGH_DISCORDANCE)
     reasons = "; ".join(f"{number:,} × {Reason(name).label}" for name, number in left_out.most_common(3))
     raise TooSmallError(
-        f"Of {counts['calls']:,} calls only {usable:,} can be learnt from ({reasons or 'none left out'}).",
+        f"Of {counts.calls:,} calls only {counts.usable:,} can be learnt from "
+        f"({reasons or 'none left out'}).",
         hint=(
             f"It takes at least {FEWEST_TRAIN} for training and {FEWEST_TEST} held out; the gate needs about "
             f"{low:,} to {high:,} calls."

@@ -51,7 +51,7 @@ def show_dataset(request: MemberRequest, pk: int) -> HttpResponse:
     context = {
         "dataset": dataset,
         "split": split,
-        "splits": [(one, one.label, dataset.counts.get(one.value, 0)) for one in Split],
+        "splits": [(one, one.label, getattr(dataset.counts, one.value)) for one in Split],
         "page": paginate(examples, by="position", cursor=request.GET.get("cursor", ""), size=PAGE),
         "left_out": _reasons(dataset),
         "total_left_out": sum(dataset.left_out.values()),
@@ -75,7 +75,7 @@ def _reasons(dataset: DatasetVersion) -> list[tuple[str, int]]:
 
 def _verdict(dataset: DatasetVersion) -> dict[str, Any]:
     """Whether the held-out rows can carry the gate, said before anything is trained."""
-    held_out, (low, high) = dataset.counts.get("test", 0), services.gate_rows()
+    held_out, (low, high) = dataset.counts.test, services.gate_rows()
     return {"held_out": held_out, "is_enough": held_out >= low, "is_plenty": held_out >= high}
 
 

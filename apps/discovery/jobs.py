@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from msgspec.structs import asdict
 
 from apps.core.errors import HubError
 from apps.discovery.call_lines import recurring_calls, write_lines
@@ -47,7 +48,7 @@ def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
     discovery.save(update_fields=["parameters"])
     figures = store(discovery, read_clusters(summary), list(read_placed(folder / "places.jsonl")))
     shutil.rmtree(folder)
-    return {**figures, "seconds": summary["timings"]}
+    return {**asdict(figures), "seconds": summary["timings"]}
 
 
 def _fresh_folder(run_id: int) -> Path:

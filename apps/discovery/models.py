@@ -7,7 +7,9 @@ from django.db import models
 from django.db.models import Q
 
 from apps.accounts.models import Agent
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
+from apps.discovery.columns import KeyUse, RunFigures, TaskFigures
 from apps.jobs.models import Job
 from apps.traces.models import Audience, Span
 
@@ -19,7 +21,7 @@ class DiscoveryRun(Timestamped):
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="discovery_run")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     parameters = models.JSONField(default=dict)
-    figures = models.JSONField(default=dict)
+    figures = StructField(RunFigures, default=RunFigures)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     def get_absolute_url(self) -> str:
@@ -51,17 +53,15 @@ class Task(Timestamped):
     title = models.CharField(max_length=200, help_text="found by discovery")
     name = models.CharField(max_length=200, blank=True, help_text="given by a person; wins over the title")
     subtitle = models.CharField(max_length=300, blank=True)
-    keywords = models.JSONField(default=list)
-    exemplar_ids = models.JSONField(default=list)
+    keywords = StructField(list[str], default=list)
+    exemplar_ids = StructField(list[int], default=list)
     action = models.CharField(max_length=200, blank=True)
     previous = models.CharField(max_length=120, blank=True)
     audience = models.CharField(max_length=8, choices=Audience.choices, default=Audience.HUMAN)
     size = models.PositiveIntegerField(default=0, help_text="calls, without those of merged tasks")
     cohesion = models.FloatField(null=True)
-    # Routing keys of its calls with how many of the agent's calls under that key are this task's:
-    # {key: {"calls": n, "of": m}}. A router can only send a key here when it (almost) always means this task.
-    routing_keys = models.JSONField(default=dict)
-    figures = models.JSONField(default=dict)
+    routing_keys = StructField(dict[str, KeyUse], default=dict)
+    figures = StructField(TaskFigures, default=TaskFigures)
     # A task that nobody has touched goes when a later run does not find it again.
     touched_at = models.DateTimeField(null=True, blank=True)
 

@@ -67,8 +67,8 @@ def readiness(family: Sequence[Task]) -> Readiness:
     """Of a task with what was merged into it."""
     task, size = family[0], sum(member.size for member in family)
     keys = routing_of(family)
-    known = sum(row["calls"] for row in keys.values())
-    routable = sum(row["calls"] for row in keys.values() if row["purity"] >= PURE)
+    known = sum(use.calls for use in keys.values())
+    routable = sum(use.calls for use in keys.values() if use.purity >= PURE)
     checks = (_audience(task), _routable(routable, known), _enough(size))
     if not size:
         return Readiness(Level.GONE, (Check(False, "The last run found no calls of it."), *checks))

@@ -32,7 +32,7 @@ class TaskRow:
 
     @cached_property
     def tokens(self) -> int:
-        return self._sum("input_tokens") + self._sum("output_tokens")
+        return sum(member.figures.tokens for member in self.family)
 
     @property
     def tokens_per_call(self) -> float | None:
@@ -44,33 +44,29 @@ class TaskRow:
 
     @property
     def cost(self) -> float | None:
-        known = [member.figures["cost"] for member in self.family if member.figures.get("cost") is not None]
+        known = [member.figures.cost for member in self.family if member.figures.cost is not None]
         return sum(known) if known else None
 
     @property
     def failed(self) -> float | None:
         """Share of its sessions that failed, among those whose outcome is known."""
-        judged = self._sum("judged_sessions")
-        return self._sum("failed_sessions") / judged if judged else None
+        judged = sum(member.figures.judged_sessions for member in self.family)
+        failed = sum(member.figures.failed_sessions for member in self.family)
+        return failed / judged if judged else None
 
     @property
     def latency_ms(self) -> float | None:
-        known = [
-            (m.size, m.figures["mean_latency_ms"]) for m in self.family if m.figures.get("mean_latency_ms")
-        ]
+        known = [(m.size, m.figures.mean_latency_ms) for m in self.family if m.figures.mean_latency_ms]
         calls = sum(size for size, _ in known)
         return sum(size * mean for size, mean in known) / calls if calls else None
 
     @property
     def simulated(self) -> bool:
-        return self._sum("simulated") > 0
+        return any(member.figures.simulated for member in self.family)
 
     @cached_property
     def readiness(self) -> Readiness:
         return readiness(self.family)
-
-    def _sum(self, name: str) -> int:
-        return sum(member.figures.get(name) or 0 for member in self.family)
 
 
 ORDERS: dict[str, Callable[[TaskRow], float]] = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from django.db.models import Count, QuerySet
 
 from apps.accounts.models import Agent
 from apps.discovery.call_lines import recurring_calls
+from apps.discovery.columns import KeyUse
 from apps.discovery.models import DiscoveryRun, Task, TaskState
 from apps.traces.models import SpanQuerySet
 
@@ -59,21 +59,19 @@ def calls_of(task: Task) -> SpanQuerySet:
     return task.agent.spans.calls().filter(assignment__task__in=members)
 
 
-def routing_of(family: Iterable[Task]) -> dict[str, dict[str, Any]]:
-    """Routing keys of a task with its merged ones: calls under the key, of how many, and the share."""
-    keys: dict[str, dict[str, Any]] = {}
+def routing_of(family: Iterable[Task]) -> dict[str, KeyUse]:
+    """Routing keys of a task with its merged ones, the most used first."""
+    keys: dict[str, KeyUse] = {}
     for member in family:
-        for key, row in member.routing_keys.items():
-            known = keys.setdefault(key, {"calls": 0, "of": row["of"]})
-            known["calls"] += row["calls"]
-    for row in keys.values():
-        row["purity"] = row["calls"] / row["of"] if row["of"] else 0.0
-    return dict(sorted(keys.items(), key=lambda pair: -pair[1]["calls"]))
+        for key, use in member.routing_keys.items():
+            known = keys.get(key, KeyUse(of=use.of))
+            keys[key] = KeyUse(calls=known.calls + use.calls, of=known.of)
+    return dict(sorted(keys.items(), key=lambda pair: -pair[1].calls))
 
 
 def routable_keys(task: Task) -> list[str]:
     """Keys under which (almost) every call is of this task, so that a gateway can send them here."""
-    return [key for key, row in routing_of(task_family(task)).items() if row["purity"] >= PURE]
+    return [key for key, use in routing_of(task_family(task)).items() if use.purity >= PURE]
 
 
 def last_run(agent: Agent) -> DiscoveryRun | None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.accounts.models import Agent, User
 from apps.core.errors import ConflictError, HubError
 from apps.discovery.call_lines import recurring_calls
+from apps.discovery.columns import RunFigures
 from apps.discovery.events import (
     NamedTask,
     TaskAccepted,
@@ -56,7 +57,7 @@ def start_run(*, agent: Agent, actor: User | None) -> DiscoveryRun:
     if not calls:
         raise NoCallsError(f"{agent} has no answered calls yet.", hint="Upload traces first.")
     run = DiscoveryRun.objects.create(
-        agent=agent, started_by=actor, parameters={"seed": 0}, figures={"calls": calls}
+        agent=agent, started_by=actor, parameters={"seed": 0}, figures=RunFigures(calls=calls)
     )
     run.job = enqueue(
         workspace=agent.workspace,

@@ -10,9 +10,11 @@ from django.db import transaction
 from django.db.models import Avg, Count, Q, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
+from msgspec.structs import asdict
 
 from apps.accounts.models import Agent
 from apps.discovery.call_lines import recurring_calls
+from apps.discovery.columns import KeyUse, RunFigures, TaskFigures
 from apps.discovery.events import DiscoveryFinished
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
 from apps.discovery.results import NONE, Cluster, Known, PlacedCall, count_shared, fresh_key, recognise
@@ -26,7 +28,7 @@ LABEL_SHARE, LABEL_KINDS, LABEL_LENGTH, LABEL_CALLS = 0.1, 50, 40, 20
 
 
 @transaction.atomic
-def store(run: DiscoveryRun, clusters: Sequence[Cluster], places: Sequence[PlacedCall]) -> dict[str, int]:
+def store(run: DiscoveryRun, clusters: Sequence[Cluster], places: Sequence[PlacedCall]) -> RunFigures:
     """Replaces the agent's assignments. Names, states and merges of recognised tasks stay."""
     agent = run.agent
     before = dict(Assignment.objects.filter(task__agent=agent).values_list("span_id", "task_id"))
@@ -36,16 +38,15 @@ def store(run: DiscoveryRun, clusters: Sequence[Cluster], places: Sequence[Place
     _measure(agent, found)
     gone = _retire(agent, found)
     run.finished_at = timezone.now()
-    run.figures = {
-        **run.figures,
-        "calls": len(places),
-        "tasks": len(found),
-        "unassigned": sum(place.cluster == NONE for place in places),
-        "new": sum(task.run_id == run.pk for task in found),
-        "gone": gone,
-    }
+    run.figures = RunFigures(
+        calls=len(places),
+        tasks=len(found),
+        unassigned=sum(place.cluster == NONE for place in places),
+        new=sum(task.run_id == run.pk for task in found),
+        gone=gone,
+    )
     run.save(update_fields=["finished_at", "figures"])
-    fact = DiscoveryFinished(run=run.pk, **run.figures)
+    fact = DiscoveryFinished(run=run.pk, **asdict(run.figures))
     publish(fact, workspace=agent.workspace, agent=agent, actor=run.started_by)
     return run.figures
 
@@ -89,30 +90,28 @@ def _assign(agent: Agent, places: Sequence[PlacedCall], tasks: dict[int, Task]) 
 
 
 def _measure(agent: Agent, tasks: Sequence[Task]) -> None:
-    figures, keys = _figures(agent), _routing_keys(agent)
+    measured, keys = _measured(agent), _routing_keys(agent)
     for task in tasks:
-        row = figures.get(task.pk, {})
-        task.size = row.get("calls", 0)
-        task.audience = _audience(task, row)
-        task.figures = {
-            name: value for name, value in row.items() if name not in ("task_id", "answer_length")
-        }
+        figures, answer_length = measured.get(task.pk, (TaskFigures(), 0.0))
+        task.size = figures.calls
+        task.audience = _audience(task, figures, answer_length)
+        task.figures = figures
         task.routing_keys = keys.get(task.pk, {})
     Task.objects.bulk_update(tasks, ["size", "audience", "figures", "routing_keys"], batch_size=200)
 
 
-def _audience(task: Task, row: dict[str, Any]) -> Audience:
-    calls = row.get("calls", 0)
+def _audience(task: Task, figures: TaskFigures, answer_length: float) -> Audience:
     labels = (
         task.action == signature.RESPOND
-        and calls >= LABEL_CALLS
-        and row["answers"] <= min(LABEL_KINDS, LABEL_SHARE * calls)
-        and row["answer_length"] <= LABEL_LENGTH
+        and figures.calls >= LABEL_CALLS
+        and figures.answers <= min(LABEL_KINDS, LABEL_SHARE * figures.calls)
+        and answer_length <= LABEL_LENGTH
     )
-    return Audience.MACHINE if labels or row.get("machine", 0) * 2 > calls else Audience.HUMAN
+    return Audience.MACHINE if labels or figures.machine * 2 > figures.calls else Audience.HUMAN
 
 
-def _figures(agent: Agent) -> dict[int, dict[str, Any]]:
+def _measured(agent: Agent) -> dict[int, tuple[TaskFigures, float]]:
+    """By task, its figures and how long its answers are."""
     rows = (
         Assignment.objects.filter(task__agent=agent)
         .values("task_id")
@@ -135,10 +134,14 @@ def _figures(agent: Agent) -> dict[int, dict[str, Any]]:
             cost=Sum("span__cost"),
         )
     )
-    return {row["task_id"]: dict(row) for row in rows}
+    measured = {}
+    for row in map(dict[str, Any], rows):
+        task, answer_length = row.pop("task_id"), row.pop("answer_length")
+        measured[task] = TaskFigures(**row), answer_length or 0.0
+    return measured
 
 
-def _routing_keys(agent: Agent) -> dict[int, dict[str, dict[str, int]]]:
+def _routing_keys(agent: Agent) -> dict[int, dict[str, KeyUse]]:
     """Failed sessions do not count: there the teacher may have done the wrong thing, not another task."""
     steady = recurring_calls(agent).exclude(session__outcome=Outcome.FAILURE).order_by()
     totals = dict(steady.values_list("routing_key").annotate(n=Count("pk")))
@@ -149,9 +152,9 @@ def _routing_keys(agent: Agent) -> dict[int, dict[str, dict[str, int]]]:
         .values_list("task_id", "span__routing_key")
         .annotate(n=Count("pk"))
     )
-    keys: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
+    keys: dict[int, dict[str, KeyUse]] = defaultdict(dict)
     for task, key, calls in rows:
-        keys[task][key] = {"calls": calls, "of": totals.get(key, calls)}
+        keys[task][key] = KeyUse(calls, of=totals.get(key, calls))
     return keys
 
 
@@ -160,5 +163,5 @@ def _retire(agent: Agent, found: Sequence[Task]) -> int:
     gone = Task.objects.filter(agent=agent).exclude(pk__in=[task.pk for task in found])
     number = gone.count()
     gone.filter(touched_at__isnull=True, state=TaskState.FOUND).delete()
-    gone.update(size=0, routing_keys={}, figures={}, exemplar_ids=[])
+    gone.update(size=0, routing_keys={}, figures=TaskFigures(), exemplar_ids=[])
     return number

@@ -6,8 +6,10 @@ from django.conf import settings
 from django.db import models
 
 from apps.accounts.models import Agent
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
 from apps.datasets.models import DatasetVersion, Example
+from apps.evaluation.report import RunReport
 from apps.jobs.models import Job
 from apps.training.models import Specialist
 
@@ -34,7 +36,7 @@ class EvaluationRun(Timestamped):
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     margin = models.FloatField(default=0.05, help_text="how much worse than the teacher is still as good")
     verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
-    report = models.JSONField(default=dict)
+    report = StructField(RunReport, default=RunReport)
     teacher_simulated = models.BooleanField(default=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -14,8 +14,9 @@ from django.db.models import QuerySet
 from apps.accounts.models import Agent
 from apps.datasets.models import Example, Split
 from apps.evaluation.models import Answer, EvaluationRun, System, Verdict
+from apps.evaluation.report import Latency
 from apps.jobs.models import State
-from slmhub.ml.evaluation import compare
+from slmhub.ml.evaluation import SystemMetrics, compare
 
 Z_95 = 1.959964
 ROWS_A_PAGE = 10
@@ -38,7 +39,7 @@ class Score:
     valid: float
     low: float
     high: float
-    latency: Mapping[str, float] | None
+    latency: Latency | None
 
     @property
     def is_teacher(self) -> bool:
@@ -46,18 +47,18 @@ class Score:
 
 
 def scores(run: EvaluationRun) -> list[Score]:
-    metrics, latency = run.report.get("metrics", {}), run.report.get("latency", {})
+    metrics, latency = run.report.metrics, run.report.latency
     return [_score(system, metrics[system], latency.get(system)) for system in ORDER if system in metrics]
 
 
-def _score(system: System, metric: Mapping[str, Any], latency: Mapping[str, float] | None) -> Score:
-    low, high = wilson(round(metric["match"] * metric["n"]), metric["n"])
+def _score(system: System, metric: SystemMetrics, latency: Latency | None) -> Score:
+    low, high = wilson(round(metric.match * metric.n), metric.n)
     return Score(
         system=system,
-        n=metric["n"],
-        exact=metric["exact"],
-        match=metric["match"],
-        valid=metric["valid"],
+        n=metric.n,
+        exact=metric.exact,
+        match=metric.match,
+        valid=metric.valid,
         low=low,
         high=high,
         latency=latency,
@@ -93,12 +94,12 @@ class Ruling:
 
 
 def ruling(run: EvaluationRun) -> Ruling | None:
-    if not run.verdict:
+    gate = run.report.gate
+    if gate is None:
         return None
-    gate = run.report["gate"]
     verdict, margin = Verdict(run.verdict), f"{run.margin * 100:g} points"
-    difference = _points(gate["difference"])
-    low, high = _points(gate["lower_bound"]), _points(gate["upper_bound"])
+    difference = _points(gate.difference)
+    low, high = _points(gate.lower_bound), _points(gate.upper_bound)
     headline, why = {
         Verdict.PASS: (
             "The specialist is as good as the teacher",
@@ -113,16 +114,16 @@ def ruling(run: EvaluationRun) -> Ruling | None:
         Verdict.INCONCLUSIVE: (
             "Not enough held-out calls to tell",
             f"Measured {difference} against the teacher, but it could be as little as {low}, beyond "
-            f"the margin of {margin}. {gate['n']:,} compared; about {gate['rows_needed']:,} are needed.",
+            f"the margin of {margin}. {gate.n:,} compared; about {gate.rows_needed:,} are needed.",
         ),
     }[verdict]
-    more = max(0, gate["rows_needed"] - gate["n"]) if verdict == Verdict.INCONCLUSIVE else 0
+    more = max(0, gate.rows_needed - gate.n) if verdict == Verdict.INCONCLUSIVE else 0
     return Ruling(
         verdict=verdict,
         headline=headline,
         why=why,
         more=more,
-        is_behind=gate["difference"] <= -run.margin / 2,
+        is_behind=gate.difference <= -run.margin / 2,
     )
 
 
@@ -132,25 +133,27 @@ def _points(share: float) -> str:
 
 def error_rows(run: EvaluationRun) -> list[tuple[str, list[int]]]:
     """(kind of error, its count in each system), the most frequent first."""
-    metrics = [run.report["metrics"].get(system, {}).get("errors", {}) for system in ORDER]
+    found = [metrics.errors for metrics in _in_order(run)]
     kinds = sorted(
-        {kind for errors in metrics for kind in errors}, key=lambda k: -sum(e.get(k, 0) for e in metrics)
+        {kind for errors in found for kind in errors}, key=lambda k: -sum(e.get(k, 0) for e in found)
     )
-    return [(kind.replace("_", " "), [errors.get(kind, 0) for errors in metrics]) for kind in kinds]
+    return [(kind.replace("_", " "), [errors.get(kind, 0) for errors in found]) for kind in kinds]
 
 
 def field_rows(run: EvaluationRun) -> list[tuple[str, int, list[float | None]]]:
     """(field, rows that hold it, accuracy of each system)."""
-    metrics = [run.report["metrics"].get(system, {}).get("fields", {}) for system in ORDER]
-    names = sorted({name for fields in metrics for name in fields})
-    return [
-        (
-            name,
-            max(f.get(name, {}).get("n", 0) for f in metrics),
-            [f.get(name, {}).get("accuracy") for f in metrics],
-        )
-        for name in names
-    ]
+    found = [metrics.fields for metrics in _in_order(run)]
+    rows = []
+    for name in sorted({name for fields in found for name in fields}):
+        measured = [fields.get(name) for fields in found]
+        held = max(field.n for field in measured if field)
+        rows.append((name, held, [field.accuracy if field else None for field in measured]))
+    return rows
+
+
+def _in_order(run: EvaluationRun) -> list[SystemMetrics]:
+    missing = SystemMetrics(n=0, exact=0, match=0, valid=0)
+    return [run.report.metrics.get(system, missing) for system in ORDER]
 
 
 def slice_rows(run: EvaluationRun) -> list[tuple[str, str, int, list[float | None], float]]:
@@ -159,11 +162,11 @@ def slice_rows(run: EvaluationRun) -> list[tuple[str, str, int, list[float | Non
         (
             dimension,
             value,
-            part["n"],
-            [part["systems"].get(s, {}).get("match") for s in ORDER],
-            part["difference"],
+            part.n,
+            [part.systems[system].match if system in part.systems else None for system in ORDER],
+            part.difference,
         )
-        for dimension, values in run.report.get("slices", {}).items()
+        for dimension, values in run.report.slices.items()
         if len(values) > 1
         for value, part in values.items()
     ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from msgspec.structs import asdict
 
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.models import Example, Split
 from apps.evaluation.events import EvaluationFailed, EvaluationFinished, EvaluationStarted
 from apps.evaluation.models import Answer, EvaluationRun, System
+from apps.evaluation.report import Latency, RunReport, TeacherAnswers
 from apps.events.services import publish
 from apps.jobs.models import ENDED, Job
 from apps.jobs.runner import JobContext, LeaseLostError
@@ -93,17 +94,21 @@ def judge(*, context: JobContext, run: EvaluationRun) -> dict[str, Any]:
             candidate=System.SPECIALIST.value,
             baseline=System.TEACHER.value,
             margin=run.margin,
-        ).as_dict()
+        )
     except EvaluationError as error:
         raise CannotEvaluateError(str(error)) from error
     _mark(examples, answers)
-    verdict = report["gate"]["verdict"]
+    verdict = report.gate.verdict.value
     with transaction.atomic():
         if not context.job.renew():
             raise LeaseLostError
         Answer.objects.bulk_update(answers, ["correct"], batch_size=200)
         EvaluationRun.objects.filter(pk=run.pk).update(
-            report=_plain({**report, **_how(answers)}), verdict=verdict, finished_at=timezone.now()
+            report=RunReport(
+                **asdict(report), latency=_latencies(answers), teacher=_teacher_answers(answers)
+            ),
+            verdict=verdict,
+            finished_at=timezone.now(),
         )
         fact = EvaluationFinished(**facts(run), job=context.job.pk, verdict=verdict)
         publish(fact, workspace=run.agent.workspace, agent=run.agent)
@@ -133,34 +138,27 @@ def _mark(examples: list[Example], answers: list[Answer]) -> None:
         answer.correct = compare(example.expected, answer.message, example.tools or ()).match
 
 
-def _how(answers: list[Answer]) -> dict[str, Any]:
-    """How the answers came about: latency of each system, and how many of the teacher's were recorded."""
-    latencies = {
+def _latencies(answers: list[Answer]) -> dict[str, Latency | None]:
+    return {
         system.value: _percentiles([a.latency_ms for a in answers if a.system == system and a.latency_ms])
         for system in System
     }
-    recorded = sum(answer.recorded for answer in answers)
-    asked = sum(answer.system == System.TEACHER for answer in answers) - recorded
-    return {"latency": latencies, "teacher": {"asked": asked, "recorded": recorded}}
 
 
-def _percentiles(values: list[float]) -> dict[str, float] | None:
+def _percentiles(values: list[float]) -> Latency | None:
     if not values:
         return None
     ordered = sorted(values)
-    return {
-        "p50": ordered[len(ordered) // 2],
-        "p95": ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))],
-    }
+    return Latency(
+        p50=ordered[len(ordered) // 2],
+        p95=ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))],
+    )
 
 
-def _plain(value: Any) -> Any:
-    """Without the infinities that JSON cannot hold."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _teacher_answers(answers: list[Answer]) -> TeacherAnswers:
+    recorded = sum(answer.recorded for answer in answers)
+    asked = sum(answer.system == System.TEACHER for answer in answers) - recorded
+    return TeacherAnswers(asked=asked, recorded=recorded)
 
 
 @transaction.atomic

@@ -70,13 +70,13 @@ def _context(request: MemberRequest, run: EvaluationRun) -> dict[str, Any]:
     number = int(page) if page.isdecimal() and len(page) < 7 else 1
     return {
         **context,
-        "gate": run.report["gate"],
+        "gate": run.report.gate,
         "scores": selectors.scores(run),
         "errors": selectors.error_rows(run),
         "fields": selectors.field_rows(run),
         "slices": selectors.slice_rows(run),
         "order": selectors.ORDER,
-        "asked": run.report.get("teacher", {}),
+        "asked": run.report.teacher,
         "overlap": in_words(run.dataset.overlap),
         "only_wrong": only_wrong,
         "compared": selectors.compared(run, only_wrong=only_wrong, page=number),

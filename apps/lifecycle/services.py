@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
 from apps.accounts.models import Agent, User
 from apps.core.errors import HubError
 from apps.datasets import services as datasets
@@ -85,7 +88,7 @@ def convert_task(
     dataset = datasets.build(task=task, actor=actor)
     wait(_job_of(dataset.job))
     dataset.refresh_from_db()
-    say(f"training on {dataset.counts.get('train')} examples")
+    say(f"training on {dataset.counts.train} examples")
     run = training.start(dataset=dataset, base=starter(), actor=actor)
     wait(_job_of(run.job))
     run.refresh_from_db()
@@ -99,20 +102,20 @@ def convert_task(
         "dataset": {
             "version": dataset.number,
             "digest": dataset.digest,
-            **dataset.counts,
-            "overlap": dataset.overlap,
+            **asdict(dataset.counts),
+            "overlap": to_builtins(dataset.overlap),
         },
         "specialist": run.specialist.served_name,
         "training_seconds": run.manifest.get("seconds"),
         "evaluation": _shares(measured),
-        "gate": measured.report.get("gate", {}),
+        "gate": to_builtins(measured.report.gate) or {},
         "rollout": _request_if_passed(measured, actor),
     }
 
 
 def _shares(run: EvaluationRun) -> dict[str, float]:
-    metrics = run.report.get("metrics", {})
-    return {name: metrics[name]["match"] for name in ("base", "teacher", "specialist") if name in metrics}
+    metrics = run.report.metrics
+    return {name: metrics[name].match for name in ("base", "teacher", "specialist") if name in metrics}
 
 
 def _request_if_passed(run: EvaluationRun, actor: User) -> int | None:

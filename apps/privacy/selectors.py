@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Count, QuerySet
 
 from apps.accounts.models import Workspace
+from apps.contents.models import Content
 from apps.privacy.models import Decision, Finding
 from slmhub import redaction
-from slmhub.redaction import RECOGNISERS, Entity
+from slmhub.redaction import DETECTORS, Entity
 
 AROUND = 90
 
@@ -78,8 +80,8 @@ def of_contents(content_ids: Iterable[int]) -> dict[int, list[Finding]]:
 def policy() -> list[PolicyRow]:
     """What is looked for; every detector is on."""
     rows = {entity.value: PolicyRow(entity.value, []) for entity in Entity}
-    for target in RECOGNISERS.targets:
-        rows[target.entity.value].detectors.append(target.detector)
+    for detector in DETECTORS:
+        rows[detector.entity.value].detectors.append(detector.name)
     return list(rows.values())
 
 
@@ -104,10 +106,7 @@ def _context(finding: Finding, hidden: Iterable[Finding]) -> Context:
     is_shown = finding.decision == Decision.REJECTED
     length = finding.end - finding.start if is_shown else len(finding.surrogate.text)
     start = finding.start + shift
-    try:
-        text = redaction.redacted_text_at(finding.content.body, finding.path)
-    except KeyError:
-        text = ""
+    text = _text(finding.content, finding.path)
     end = start + length
     return Context(
         finding=finding,
@@ -115,3 +114,11 @@ def _context(finding: Finding, hidden: Iterable[Finding]) -> Context:
         shown=text[start:end] or finding.surrogate.text,
         after=text[end : end + AROUND] + ("…" if len(text) > end + AROUND else ""),
     )
+
+
+def _text(content: Content, path: str) -> str:
+    body: Any = content.body
+    try:
+        return redaction.text_at(body, path)
+    except KeyError:
+        return ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from django.db import models
 
 from apps.accounts.models import Agent, Workspace
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
 
 
@@ -12,6 +14,13 @@ class LicenceClass(models.TextChoices):
     PERMISSIVE = "permissive", "May be deployed"
     CONDITIONAL = "conditional", "May be deployed under conditions"
     RESEARCH = "research", "Research only: deployment is blocked"
+
+
+class Figures(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Published benchmark figures with their source."""
+
+    source: str = ""
+    values: dict[str, float] = {}
 
 
 class BaseModel(Timestamped):
@@ -33,7 +42,7 @@ class BaseModel(Timestamped):
     bytes_per_token = models.FloatField(default=4.0, help_text="1 for a byte tokenizer, else an estimate")
     trainable = models.BooleanField(default=True)
     remarks = models.TextField(blank=True)
-    figures = models.JSONField(default=dict, help_text="published benchmark figures with their source")
+    figures = StructField(Figures, default=Figures, help_text="published benchmark figures with their source")
 
     def __str__(self) -> str:
         return self.name

@@ -14,7 +14,7 @@ from apps.events.services import publish
 from apps.registry.catalogue import CATALOGUE
 from apps.registry.entries import Entry
 from apps.registry.events import TeacherChanged
-from apps.registry.models import BaseModel, Teacher
+from apps.registry.models import BaseModel, Figures, Teacher
 from apps.registry.starter import starter_fields
 
 
@@ -36,7 +36,7 @@ def seed_catalogue() -> int:
 
 
 def _fields(entry: Entry) -> dict[str, object]:
-    figures = {"source": entry.source, "values": entry.values} if entry.values else {}
+    figures = Figures(entry.source, entry.values) if entry.values else Figures()
     plain = {name: value for name, value in vars(entry).items() if name not in {"source", "values"}}
     return {**plain, "figures": figures}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.registry.entries import APACHE, MAY, STARTER_SLUG
+from apps.registry.models import Figures
 
 LONGEST_HEADER = 4 * 2**20
 BYTES_IN_BF16 = 2
@@ -36,14 +37,14 @@ def starter_fields(weights: Path) -> dict[str, Any]:
     }
 
 
-def _figures(manifest: dict[str, Any]) -> dict[str, Any]:
+def _figures(manifest: dict[str, Any]) -> Figures:
     measured = manifest.get("exact_match") or {}
     if not measured:
-        return {}
-    return {
-        "source": "measured when it was made, share of held-out generated texts answered exactly",
-        "values": {f"{skill}, exact": round(100 * share, 1) for skill, share in measured.items()},
-    }
+        return Figures()
+    return Figures(
+        source="measured when it was made, share of held-out generated texts answered exactly",
+        values={f"{skill}, exact": round(100 * share, 1) for skill, share in measured.items()},
+    )
 
 
 def count_parameters(file: Path) -> int | None:

@@ -7,9 +7,11 @@ from django.db import models
 from django.db.models import F, Q
 
 from apps.accounts.models import Agent
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
 from apps.discovery.models import Task
 from apps.evaluation.models import EvaluationRun
+from apps.rollouts.evidence import Evidence
 from apps.training.models import Specialist
 
 
@@ -35,7 +37,7 @@ class Rollout(Timestamped):
     evaluation = models.ForeignKey(EvaluationRun, on_delete=models.PROTECT, related_name="rollouts")
     state = models.CharField(max_length=12, choices=RolloutState.choices, default=RolloutState.REQUESTED)
     # What the approver saw, frozen at the request, with its SHA-256.
-    evidence = models.JSONField(default=dict)
+    evidence = StructField(Evidence, default=Evidence)
     evidence_digest = models.CharField(max_length=64)
     reason = models.TextField(blank=True, help_text="why it is asked for")
     requested_by = models.ForeignKey(
@@ -80,9 +82,9 @@ class Route(Timestamped):
     task = models.OneToOneField(Task, on_delete=models.CASCADE, related_name="route")
     rollout = models.ForeignKey(Rollout, on_delete=models.PROTECT, related_name="routes")
     specialist = models.ForeignKey(Specialist, on_delete=models.PROTECT, related_name="routes")
-    routing_keys = models.JSONField(default=list)
+    routing_keys = StructField(list[str], default=list)
     # What the task's answers do; a specialist's answer that does anything else is not used.
-    actions = models.JSONField(default=list)
+    actions = StructField(list[str], default=list)
     is_on = models.BooleanField(default=True)
     # Below this confidence (the least probable token of the answer) the teacher answers instead.
     threshold = models.FloatField(default=0.0)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-import orjson
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
-from apps.datasets.overlap import in_words
 from apps.discovery.models import Task
 from apps.discovery.selectors import routable_keys, task_family
 from apps.evaluation.models import EvaluationRun, Verdict
@@ -25,6 +22,7 @@ from apps.rollouts.events import (
     RolloutRolledBack,
     RolloutWithdrawn,
 )
+from apps.rollouts.evidence import evidence_of
 from apps.rollouts.models import Rollout, RolloutState, Route
 
 
@@ -60,9 +58,7 @@ def request(*, evaluation: EvaluationRun, actor: User, reason: str = "") -> Roll
                 specialist=specialist,
                 evaluation=evaluation,
                 evidence=evidence,
-                evidence_digest=hashlib.sha256(
-                    orjson.dumps(evidence, option=orjson.OPT_SORT_KEYS)
-                ).hexdigest(),
+                evidence_digest=evidence.digest,
                 reason=reason,
                 requested_by=actor,
             )
@@ -93,30 +89,6 @@ def _check_ready(evaluation: EvaluationRun) -> None:
         )
 
 
-def evidence_of(evaluation: EvaluationRun) -> dict[str, Any]:
-    """What an approver decides on, by value: later changes elsewhere do not change it."""
-    dataset, specialist, base = evaluation.dataset, evaluation.specialist, evaluation.specialist.base
-    return {
-        "task": {"id": specialist.task_id, "name": str(specialist.task)},
-        "specialist": {"name": specialist.served_name, "sha256": specialist.sha256, "bytes": specialist.size},
-        "base": {"name": base.name, "licence": base.licence, "licence_class": base.licence_class},
-        "dataset": {
-            "name": str(dataset),
-            "digest": dataset.digest,
-            "counts": dataset.counts,
-            "shared_with_training": in_words(dataset.overlap),
-        },
-        "evaluation": {
-            "id": evaluation.pk,
-            "margin": evaluation.margin,
-            "gate": evaluation.report.get("gate", {}),
-            "metrics": evaluation.report.get("metrics", {}),
-            "teacher_simulated": evaluation.teacher_simulated,
-        },
-        "routing": {"keys": routable_keys(specialist.task)},
-    }
-
-
 @transaction.atomic
 def approve(*, rollout: Rollout, actor: User, note: str = "") -> Rollout:
     """Claims the request for another person than its requester, and turns the route on."""
@@ -130,7 +102,7 @@ def approve(*, rollout: Rollout, actor: User, note: str = "") -> Rollout:
             "agent": rollout.agent,
             "rollout": rollout,
             "specialist": rollout.specialist,
-            "routing_keys": rollout.evidence["routing"]["keys"],
+            "routing_keys": rollout.evidence.routing.keys,
             "actions": _actions(rollout.task),
             "is_on": True,
             "changed_at": timezone.now(),

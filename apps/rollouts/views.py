@@ -14,6 +14,7 @@ from apps.core.errors import HubError
 from apps.core.keyset import paginate
 from apps.events.sentences import Sentence, sentences
 from apps.rollouts import services
+from apps.rollouts.evidence import evidence_of
 from apps.rollouts.forms import NoteForm, RequestForm
 from apps.rollouts.models import Rollout, RolloutState
 
@@ -46,7 +47,7 @@ def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
         else:
             messages.success(request, "Requested. Somebody with the approver's role decides.")
             return redirect(rollout)
-    context = {"form": form, "evaluation": evaluation, "evidence": services.evidence_of(evaluation)}
+    context = {"form": form, "evaluation": evaluation, "evidence": evidence_of(evaluation)}
     return render(request, "rollouts/request.html", context, status=422 if form.errors else 200)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from apps.datasets import jobs, services
+from apps.datasets.columns import Parameters
 from apps.datasets.models import DatasetVersion
-from apps.datasets.parameters import Parameters
 from apps.discovery.models import Task
 from apps.jobs.models import Job, State
 from apps.jobs.runner import JobContext

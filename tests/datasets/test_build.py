@@ -8,11 +8,11 @@ import pytest
 from apps.core.errors import ConflictError
 from apps.datasets import services
 from apps.datasets.candidates import Reason
+from apps.datasets.columns import Counts, Parameters, Seen
 from apps.datasets.events import DatasetFrozen
 from apps.datasets.files import write_split
 from apps.datasets.models import DatasetVersion, FrozenError, Split
 from apps.datasets.overlap import in_words
-from apps.datasets.parameters import Parameters
 from apps.discovery.models import Assignment
 from apps.discovery.services import merge
 from slmhub.ml.prompt_formats import COMPACT, NATIVE
@@ -29,14 +29,14 @@ def test_it_freezes_what_the_calls_show(world: World) -> None:
     assert example.prompt.startswith("Where is order A-")
     assert orjson.loads(example.completion)["order"] in example.prompt
     assert example.messages[0]["role"] == "system"
-    assert sum(dataset.counts[split.value] for split in Split) == 150
+    assert sum(getattr(dataset.counts, split.value) for split in Split) == 150
     assert world.workspace.events.get(type=DatasetFrozen.type).data["digest"] == dataset.digest
 
 
 def test_no_session_is_in_two_splits(world: World) -> None:
     dataset = built(world, accepted(world.agent, extraction(world.agent, 150)))
     pairs = set(dataset.examples.values_list("session", "split"))
-    assert len(pairs) == len({session for session, _ in pairs}) == dataset.counts["sessions"] == 50
+    assert len(pairs) == len({session for session, _ in pairs}) == dataset.counts.sessions == 50
     assert {split for _, split in pairs} == set(Split.values)
 
 
@@ -85,7 +85,7 @@ def test_calls_of_merged_tasks_are_in_it_with_their_own_prompt(world: World) -> 
     other = task(world.agent, [step.call(f"Number {n}?", f'{{"order":"{n}"}}') for n in range(20)])
     merge(tasks=[other], into=main, actor=world.curator)
     dataset = built(world, main)
-    assert dataset.counts["other_prompts"] == 20
+    assert dataset.counts.other_prompts == 20
     assert dataset.examples.filter(prompt__startswith="system: Another prompt.").count() == 20
 
 
@@ -99,7 +99,7 @@ def test_the_same_calls_give_the_same_digest_and_one_more_another(world: World) 
 
 def test_a_frozen_dataset_never_changes(world: World) -> None:
     dataset = built(world, accepted(world.agent, extraction(world.agent, 100)))
-    dataset.counts = {}
+    dataset.counts = Counts()
     with pytest.raises(FrozenError):
         dataset.save()
     example = dataset.examples.all()[0]
@@ -109,7 +109,7 @@ def test_a_frozen_dataset_never_changes(world: World) -> None:
     with pytest.raises(FrozenError):
         example.delete()
     stored = DatasetVersion.objects.get(pk=dataset.pk)
-    assert stored.counts["calls"] == 100
+    assert stored.counts.calls == 100
 
 
 def test_it_says_what_wording_and_values_are_shared(world: World) -> None:
@@ -119,9 +119,9 @@ def test_it_says_what_wording_and_values_are_shared(world: World) -> None:
         for n in range(200)
     ]
     overlap = built(world, accepted(world.agent, calls)).overlap
-    assert overlap["wording"]["seen"] == overlap["wording"]["of"] > 30
-    assert overlap["values"] == {"seen": 0, "of": overlap["wording"]["of"]}
-    assert overlap["choices"]["seen"] == overlap["choices"]["of"]
+    assert overlap.wording.seen == overlap.wording.of > 30
+    assert overlap.values == Seen(seen=0, of=overlap.wording.of)
+    assert overlap.choices.seen == overlap.choices.of
     assert in_words(overlap) == [
         "Wording: 100 % of the held-out prompts are worded like a training prompt.",
         "Values: 0 % of the extracted values occur in training.",
@@ -132,7 +132,7 @@ def test_it_says_what_wording_and_values_are_shared(world: World) -> None:
 def test_it_draws_no_more_than_the_caps(world: World) -> None:
     found = accepted(world.agent, extraction(world.agent, 200))
     dataset = built(world, found, Parameters(most_train=30, most_validation=3, most_test=10))
-    assert [dataset.counts[split.value] for split in Split] == [30, 3, 10]
+    assert [getattr(dataset.counts, split.value) for split in Split] == [30, 3, 10]
     assert dataset.left_out[Reason.OVER_CAP] == 200 - 43
 
 
@@ -157,7 +157,7 @@ def test_a_split_is_written_as_training_reads_it(world: World, tmp_path: Path) -
     dataset = built(world, accepted(world.agent, extraction(world.agent, 100)))
     written = write_split(dataset, Split.TEST, tmp_path / "test.jsonl")
     rows = [orjson.loads(line) for line in (tmp_path / "test.jsonl").read_bytes().splitlines()]
-    assert written == len(rows) == dataset.counts["test"]
+    assert written == len(rows) == dataset.counts.test
     assert rows[0].keys() == {"id", "prompt", "completion"}
 
 

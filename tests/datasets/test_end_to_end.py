@@ -38,9 +38,8 @@ def test_the_demo_becomes_tasks_and_a_task_a_dataset(world: World) -> None:
     dataset = datasets.build(task=extract, actor=world.engineer)
     assert world.run_jobs() == [State.SUCCEEDED], Job.objects.order_by("pk").last()
     dataset = DatasetVersion.objects.get(pk=dataset.pk)
-    usable = sum(dataset.counts[split] for split in ("train", "validation", "test"))
-    assert usable > 0.8 * extract.size
+    assert dataset.counts.usable > 0.8 * extract.size
     assert dataset.left_out["failed_session"] > 0
-    assert dataset.overlap["values"]["seen"] < 0.1 * dataset.overlap["values"]["of"]
-    assert dataset.overlap["wording"]["of"] == dataset.counts["test"]
+    assert dataset.overlap.values.seen < 0.1 * dataset.overlap.values.of
+    assert dataset.overlap.wording.of == dataset.counts.test
     assert "Nordhaven" in dataset.static_prompt["messages"][0]["text"]

@@ -53,7 +53,7 @@ def test_an_engineer_builds_and_downloads(world: World) -> None:
     answer = client.post(world.url("datasets:build", found.pk), {"longest": "8000"})
     dataset = DatasetVersion.objects.get()
     assert answer.url == world.url("datasets:detail", dataset.pk)  # type: ignore[attr-defined]
-    assert dataset.parameters["longest"] == 8000
+    assert dataset.parameters.longest == 8000
     assert "Building" in client.get(answer.url).content.decode()  # type: ignore[attr-defined]
     assert client.get(world.url("datasets:download", dataset.pk, "train")).status_code == 404
 
@@ -62,7 +62,7 @@ def test_a_download_holds_the_lines_of_the_split(world: World) -> None:
     dataset = a_dataset(world)
     answer = world.client(world.engineer).get(world.url("datasets:download", dataset.pk, "test"))
     lines = [orjson.loads(line) for line in answer.content.splitlines()]
-    assert len(lines) == dataset.counts["test"]
+    assert len(lines) == dataset.counts.test
     assert "attachment" in answer.headers["Content-Disposition"]
 
 

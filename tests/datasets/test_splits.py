@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from apps.datasets.building import rows_of, static_prompt_of
 from apps.datasets.candidates import Candidate
+from apps.datasets.columns import Parameters
 from apps.datasets.models import Split
-from apps.datasets.parameters import Parameters, split_of
+from apps.datasets.splits import split_of
 
 SESSIONS = st.lists(st.integers(1, 6), min_size=1, max_size=60)
 

@@ -12,6 +12,7 @@ import orjson
 
 from apps.accounts.models import Agent
 from apps.contents.models import Content, ContentKind
+from apps.discovery.columns import KeyUse, TaskFigures
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
 from apps.traces.models import Audience, Outcome, Session, Span, Status
 from slmhub.formats import signature
@@ -96,7 +97,7 @@ def extraction(agent: Agent, count: int, *, first: int = 0) -> list[Span]:
 def task(agent: Agent, calls: list[Span], **fields: Any) -> Task:
     """A task as a finished run leaves it, with these calls."""
     run = DiscoveryRun.objects.create(agent=agent, finished_at=datetime.now(UTC))
-    keys = {span.routing_key: {"calls": len(calls), "of": len(calls)} for span in calls}
+    keys = {span.routing_key: KeyUse(len(calls), of=len(calls)) for span in calls}
     values: dict[str, Any] = {
         "agent": agent,
         "run": run,
@@ -110,7 +111,7 @@ def task(agent: Agent, calls: list[Span], **fields: Any) -> Task:
         "cohesion": 0.8,
         "routing_keys": keys,
         "exemplar_ids": [span.pk for span in calls[:5]],
-        "figures": {"calls": len(calls), "sessions": len(calls), "judged_sessions": 0, "input_tokens": 100},
+        "figures": TaskFigures(calls=len(calls), sessions=len(calls), input_tokens=100),
     }
     found = Task.objects.create(**{**values, **fields})
     Assignment.objects.bulk_create(Assignment(span=span, task=found, x=0.1, y=0.2) for span in calls)

@@ -4,6 +4,7 @@ import pytest
 
 from apps.core.errors import ConflictError
 from apps.discovery import services
+from apps.discovery.columns import KeyUse
 from apps.discovery.events import TaskAccepted, TaskIgnored, TaskRenamed, TaskReopened
 from apps.discovery.models import Task, TaskState
 from apps.discovery.selectors import calls_of, routable_keys, task_family, tasks_of
@@ -93,8 +94,8 @@ def test_it_refuses_a_merge_over_agents_and_of_one_task(world: World) -> None:
 def test_a_key_is_routable_only_when_almost_all_its_calls_are_the_tasks(world: World) -> None:
     calls = [Step(world.agent).call(f"Order {n}", '{"order":"1"}') for n in range(4)]
     key = calls[0].routing_key
-    found = task(world.agent, calls, routing_keys={key: {"calls": 97, "of": 100}})
+    found = task(world.agent, calls, routing_keys={key: KeyUse(97, of=100)})
     assert routable_keys(found) == []
-    rest = task(world.agent, [], routing_keys={key: {"calls": 2, "of": 100}})
+    rest = task(world.agent, [], routing_keys={key: KeyUse(2, of=100)})
     services.merge(tasks=[rest], into=found, actor=world.curator)
     assert routable_keys(found) == [key]

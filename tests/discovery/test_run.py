@@ -8,6 +8,7 @@ import pytest
 from apps.accounts.models import Agent
 from apps.discovery import services
 from apps.discovery.call_lines import write_lines
+from apps.discovery.columns import KeyUse
 from apps.discovery.events import DiscoveryFinished
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
 from apps.discovery.results import NONE, Cluster, PlacedCall
@@ -78,9 +79,9 @@ def test_it_stores_tasks_with_figures_and_routing_keys(world: World) -> None:
     store(run_of(world), [cluster(0, calls)], [*places(0, calls), *places(NONE, [stray])])
     found = Task.objects.get()
     assert (found.size, found.audience, found.action) == (9, Audience.MACHINE, "json:order")
-    assert found.figures["input_tokens"] == 900
-    assert (found.figures["failed_sessions"], found.figures["sessions"]) == (1, 3)
-    assert found.routing_keys == {calls[0].routing_key: {"calls": 6, "of": 7}}
+    assert found.figures.input_tokens == 900
+    assert (found.figures.failed_sessions, found.figures.sessions) == (1, 3)
+    assert found.routing_keys == {calls[0].routing_key: KeyUse(calls=6, of=7)}
     assert calls_of(found).count() == 9
     event = world.workspace.events.get(type=DiscoveryFinished.type)
     assert (event.data["tasks"], event.data["unassigned"]) == (1, 1)
@@ -130,7 +131,7 @@ def test_a_task_that_is_gone_goes_unless_somebody_touched_it(world: World) -> No
     services.accept(task=touched, actor=world.curator)
     services.reopen(task=touched, actor=world.curator)
     figures = store(run_of(world), [], [])
-    assert figures["gone"] == 2
+    assert figures.gone == 2
     assert [(task.pk, task.size, task.routing_keys) for task in Task.objects.all()] == [(touched.pk, 0, {})]
 
 

@@ -15,6 +15,7 @@ from apps.evaluation import asking, jobs, selectors, services
 from apps.evaluation.asking import Endpoint, NotServedError, Question, ask
 from apps.evaluation.events import EvaluationFailed, EvaluationFinished
 from apps.evaluation.models import Answer, EvaluationRun, System, Verdict
+from apps.evaluation.report import TeacherAnswers
 from apps.events.models import Event
 from apps.jobs.models import Job, State
 from apps.jobs.runner import JobContext, LeaseLostError
@@ -139,13 +140,13 @@ class TestRun:
         assert run.verdict == Verdict.INCONCLUSIVE
         ruling = selectors.ruling(run)
         assert ruling is not None
-        assert ruling.more == run.report["gate"]["rows_needed"] - 12 > 0
+        assert ruling.more == run.report.gate.rows_needed - 12 > 0
 
     def test_it_uses_recorded_answers_without_a_teacher_and_says_so(
         self, world: World, specialist: Specialist, server: Server
     ) -> None:
         run = evaluated(world, specialist)
-        assert run.report["teacher"] == {"asked": 0, "recorded": 100}
+        assert run.report.teacher == TeacherAnswers(asked=0, recorded=100)
         page = world.client(world.viewer).get(world.url("evaluation:detail", run.pk)).content
         assert b"Teacher: recorded answers." in page
         assert b"recorded answers in sessions that succeeded" in page
@@ -153,7 +154,7 @@ class TestRun:
     def test_it_asks_the_teacher_again(self, world: World, specialist: Specialist, server: Server) -> None:
         set_teacher(agent=world.agent, name="LLM", base_url=f"{server.url}/v1", model="big", simulated=True)
         run = evaluated(world, specialist)
-        assert run.report["teacher"] == {"asked": 100, "recorded": 0}
+        assert run.report.teacher == TeacherAnswers(asked=100, recorded=0)
         assert run.teacher_simulated
         page = world.client(world.viewer).get(world.url("evaluation:detail", run.pk)).content
         assert b"Simulated teacher" in page
@@ -167,8 +168,8 @@ class TestRun:
         server.answering = refusing
         set_teacher(agent=world.agent, name="LLM", base_url=f"{server.url}/v1", model="big")
         run = evaluated(world, specialist)
-        assert run.report["teacher"] == {"asked": 0, "recorded": 100}
-        assert run.report["metrics"]["teacher"]["match"] == 1.0
+        assert run.report.teacher == TeacherAnswers(asked=0, recorded=100)
+        assert run.report.metrics["teacher"].match == 1.0
 
     def test_it_goes_on_with_recorded_answers_when_the_teacher_is_gone(
         self, world: World, specialist: Specialist, server: Server, monkeypatch: pytest.MonkeyPatch
@@ -177,7 +178,7 @@ class TestRun:
         Teacher.objects.create(
             agent=world.agent, workspace=world.workspace, name="gone", base_url="http://127.0.0.1:9/v1"
         )
-        assert evaluated(world, specialist).report["teacher"]["recorded"] == 100
+        assert evaluated(world, specialist).report.teacher.recorded == 100
 
     def test_it_counts_a_refused_question_as_wrong(
         self, world: World, specialist: Specialist, server: Server

@@ -15,6 +15,7 @@ import pytest
 
 from apps.evaluation import services
 from apps.evaluation.models import EvaluationRun, System
+from apps.evaluation.report import TeacherAnswers
 from apps.jobs.models import Job, State
 from apps.registry.services import set_teacher
 from apps.training import services as training
@@ -71,7 +72,7 @@ def test_it_asks_a_trained_specialist_its_base_and_the_demo_teacher(
     run = EvaluationRun.objects.get()
     assert run.teacher_simulated
     assert run.verdict
-    assert run.report["teacher"] == {"asked": ROWS, "recorded": 0}
+    assert run.report.teacher == TeacherAnswers(asked=ROWS, recorded=0)
     for system in (System.SPECIALIST, System.BASE):
         answers = run.answers.filter(system=system)
         assert answers.count() == ROWS

@@ -414,7 +414,7 @@ def test_every_call_is_recorded_with_who_answered(desk: Desk, teacher: str, spec
     assert [span.session.external_id for span in (first, second)] == ["visit-1", "visit-2"]  # type: ignore[union-attr]
     assert first.latency_ms is not None
     assert first.latency_ms > 0
-    assert first.routing_key in rollout.evidence["routing"]["keys"]
+    assert first.routing_key in rollout.evidence.routing.keys
 
 
 def test_a_recorded_call_is_redacted_like_any_other(desk: Desk, upstream: Upstream) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from slmhub.ml.evaluation import EvaluationError, Verdict, evaluate
@@ -41,7 +42,7 @@ def test_it_scores_every_system_and_judges_the_candidate() -> None:
     report = evaluate(
         [row(i, specialist=i % 50 != 0) for i in range(300)], candidate="specialist", baseline="teacher"
     )
-    result = report.as_dict()
+    result = msgspec.to_builtins(report)
     assert result["metrics"]["specialist"]["match"] == pytest.approx(294 / 300)
     assert result["metrics"]["specialist"]["errors"] == {"value_error": 6}
     assert result["metrics"]["specialist"]["fields"]["find.id"] == {
@@ -60,7 +61,7 @@ def test_it_cuts_the_scores_into_slices() -> None:
     rows.append(
         {"session": "t", "expected": "Thanks!", "answers": {"teacher": "Thanks!", "specialist": "Bye"}}
     )
-    cut = evaluate(rows, candidate="specialist", baseline="teacher").as_dict()["slices"]
+    cut = msgspec.to_builtins(evaluate(rows, candidate="specialist", baseline="teacher").slices)
     assert cut["action"]["tool_call"]["systems"]["specialist"]["match"] == 1
     assert cut["action"]["text"] | {"systems": None} == {
         "n": 1,
@@ -77,8 +78,8 @@ def test_it_counts_a_missing_answer_as_wrong() -> None:
     rows = [row(i, specialist=True) for i in range(3)]
     del rows[0]["answers"]["specialist"]
     metrics = evaluate(rows, candidate="specialist", baseline="teacher").metrics["specialist"]
-    assert metrics["answered"] == 2
-    assert metrics["errors"] == {"no_answer": 1}
+    assert metrics.answered == 2
+    assert metrics.errors == {"no_answer": 1}
 
 
 def test_it_says_which_system_has_no_answer() -> None:

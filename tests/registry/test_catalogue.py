@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from apps.registry import selectors, weights
-from apps.registry.models import BaseModel, LicenceClass
+from apps.registry.models import BaseModel, Figures, LicenceClass
 from apps.registry.services import seed_catalogue
 from apps.registry.starter import count_parameters, starter_fields
 from tests.world import World
@@ -38,8 +38,8 @@ def test_it_may_be_seeded_again_and_then_refreshes() -> None:
 def test_it_gives_every_figure_a_source() -> None:
     seed_catalogue()
     for base in BaseModel.objects.exclude(figures={}):
-        assert base.figures["values"]
-        assert base.figures["source"], base.slug
+        assert base.figures.values
+        assert base.figures.source, base.slug
 
 
 def test_it_says_that_the_catalogue_is_empty_before_it_is_seeded() -> None:
@@ -61,11 +61,11 @@ def test_it_reads_the_starters_figures_from_what_it_ships_with(tmp_path: Path) -
     (tmp_path / "manifest.json").write_text('{"licence": "Apache-2.0", "exact_match": {"copy": 0.934}}')
     row = starter_fields(tmp_path)
     assert (row["parameters"], row["context"]) == (15, 2048)
-    assert row["figures"]["values"] == {"copy, exact": 93.4}
+    assert row["figures"].values == {"copy, exact": 93.4}
 
 
 def test_it_shows_no_figures_for_a_starter_without_a_manifest(tmp_path: Path) -> None:
-    assert starter_fields(tmp_path / "missing")["figures"] == {}
+    assert starter_fields(tmp_path / "missing")["figures"] == Figures()
 
 
 def test_it_counts_nothing_in_a_file_that_is_no_safetensors(tmp_path: Path) -> None:

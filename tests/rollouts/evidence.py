@@ -6,23 +6,43 @@ from typing import Any
 
 from django.utils import timezone
 
+from apps.datasets.columns import Counts, Overlap, Seen
 from apps.datasets.models import DatasetVersion
+from apps.discovery.columns import KeyUse
 from apps.discovery.models import Task, TaskState
 from apps.evaluation.models import EvaluationRun, Verdict
+from apps.evaluation.report import RunReport
 from apps.registry.models import BaseModel, LicenceClass
 from apps.training.models import Specialist, TrainingRun
+from slmhub.ml.evaluation import Gate, SystemMetrics
+from slmhub.ml.evaluation import Verdict as GateVerdict
 from tests.world import World
 
 
-def _metrics(match: float) -> dict[str, float]:
-    return {"n": 200, "answered": 200, "exact": match, "match": match, "valid": 1.0}
+def _metrics(match: float) -> SystemMetrics:
+    return SystemMetrics(n=200, answered=200, exact=match, match=match, valid=1.0)
 
 
-REPORT = {
-    "n": 200,
-    "gate": {"verdict": "pass", "z": 2.5, "n": 200, "b": 1, "c": 2, "margin": 0.05, "lower_bound": -0.03},
-    "metrics": {"specialist": _metrics(0.965), "teacher": _metrics(0.97), "base": _metrics(1e-05)},
-}
+REPORT = RunReport(
+    n=200,
+    gate=Gate(
+        verdict=GateVerdict.PASS,
+        z=2.5,
+        n=200,
+        b=1,
+        c=2,
+        margin=0.05,
+        difference=-0.005,
+        lower_bound=-0.03,
+        upper_bound=0.02,
+        rows_needed=200,
+        tango_lower_bound=-0.03,
+        bootstrap_lower_bound=-0.02,
+        sessions=200,
+        discordance=0.015,
+    ),
+    metrics={"specialist": _metrics(0.965), "teacher": _metrics(0.97), "base": _metrics(1e-05)},
+)
 
 
 def task(
@@ -35,7 +55,7 @@ def task(
         title="Look up an order",
         action=action,
         size=calls,
-        routing_keys={key: {"calls": calls, "of": of}},
+        routing_keys={key: KeyUse(calls, of)},
     )
 
 
@@ -62,8 +82,8 @@ def evaluation(world: World, of_task: Task, *, verdict: str = Verdict.PASS, **fi
         number=number,
         digest=f"{number:064x}",
         frozen_at=timezone.now(),
-        counts={"train": 300, "test": 200},
-        overlap={"wording": {"seen": 180, "of": 200}, "values": {"seen": 0, "of": 200}},
+        counts=Counts(train=300, test=200),
+        overlap=Overlap(wording=Seen(180, 200), values=Seen(0, 200)),
     )
     run = TrainingRun.objects.create(agent=world.agent, dataset=dataset, base=model)
     specialist = Specialist.objects.create(

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from apps.datasets.columns import Counts
 from apps.datasets.models import DatasetVersion, Example, Split
 from apps.discovery.models import Task
 from apps.registry.models import BaseModel, LicenceClass
@@ -86,7 +87,7 @@ def frozen_dataset(world: World, *, train: int = 24, validation: int = 6, test: 
         number=1,
         digest="d" * 64,
         frozen_at=timezone.now(),
-        counts={"train": train, "validation": validation, "test": test},
+        counts=Counts(train=train, validation=validation, test=test),
         overlap={"wording": {"seen": test, "of": test}, "values": {"seen": 0, "of": test}},
     )
     splits = [Split.TRAIN] * train + [Split.VALIDATION] * validation + [Split.TEST] * test

@@ -13,16 +13,21 @@ from slmhub.ml.evaluation.gate import (
     tango_z,
 )
 from slmhub.ml.evaluation.match import Comparison, ErrorKind, compare
+from slmhub.ml.evaluation.metrics import FieldAccuracy, Shares, Slice, SystemMetrics
 from slmhub.ml.evaluation.pipeline import EvaluationError, Report, evaluate
 
 __all__ = [
     "Comparison",
     "ErrorKind",
     "EvaluationError",
+    "FieldAccuracy",
     "Gate",
     "GateError",
     "Pair",
     "Report",
+    "Shares",
+    "Slice",
+    "SystemMetrics",
     "Verdict",
     "compare",
     "evaluate",

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from slmhub.ml.evaluation.pipeline import EvaluationError, evaluate
+import msgspec
+
+from slmhub.ml.evaluation.pipeline import EvaluationError, Report, evaluate
 
 USAGE_ERROR = 2
 
@@ -37,14 +39,14 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(options: argparse.Namespace, lines: IO[str]) -> dict[str, Any]:
+def run(options: argparse.Namespace, lines: IO[str]) -> Report:
     return evaluate(
         read_rows(lines),
         candidate=options.candidate,
         baseline=options.baseline,
         margin=options.margin,
         seed=options.seed,
-    ).as_dict()
+    )
 
 
 def main() -> int:
@@ -58,7 +60,7 @@ def main() -> int:
     except (EvaluationError, OSError, UnicodeDecodeError) as error:
         print(json.dumps({"error": str(error)}), file=sys.stderr)
         return USAGE_ERROR
-    print(json.dumps(report, ensure_ascii=False, allow_nan=False))
+    print(msgspec.json.encode(report).decode())
     return 0
 
 

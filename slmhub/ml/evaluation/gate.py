@@ -11,9 +11,11 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 Z_ALPHA = 1.959964  # one-sided 2.5 %
 Z_POWER = 0.841621  # 80 %
@@ -44,12 +46,14 @@ class Pair:
     session: str
 
 
-@dataclass(frozen=True)
-class Gate:
-    """`b`: candidate right and baseline wrong; `c` the reverse; bounds are two-sided 95 %."""
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """`b`: candidate right and baseline wrong; `c` the reverse; bounds are two-sided 95 %.
+
+    `z` is None where no number says how far beyond the margin it is.
+    """
 
     verdict: Verdict
-    z: float
+    z: float | None
     n: int
     b: int
     c: int
@@ -64,9 +68,9 @@ class Gate:
     discordance: float
     notes: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        numbers = {key: round(v, 6) if isinstance(v, float) else v for key, v in asdict(self).items()}
-        return {**numbers, "verdict": self.verdict.value, "notes": list(self.notes)}
+    def rounded(self) -> Gate:
+        numbers = {name: round(value, 6) for name, value in asdict(self).items() if isinstance(value, float)}
+        return replace(self, **numbers)
 
 
 def tango_z(*, b: int, c: int, n: int, margin: float) -> float:
@@ -196,13 +200,14 @@ def _count(pairs: Sequence[Pair]) -> _Counts:
 
 def _judged(counts: _Counts, bounds: _Bounds, *, margin: float) -> Gate:
     verdict = _verdict(counts, bounds, margin=margin)
+    z = tango_z(b=counts.b, c=counts.c, n=counts.n, margin=margin)
     if verdict is Verdict.INCONCLUSIVE:
         needed = _rows_still_needed(counts, bounds, margin=margin)
     else:
         needed = rows_needed(margin=margin, discordance=counts.discordance)
     return Gate(
         verdict=verdict,
-        z=tango_z(b=counts.b, c=counts.c, n=counts.n, margin=margin),
+        z=z if math.isfinite(z) else None,
         n=counts.n,
         b=counts.b,
         c=counts.c,

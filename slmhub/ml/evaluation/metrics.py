@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
 
 from slmhub.ml.evaluation.answers import read_answer
 from slmhub.ml.evaluation.match import Comparison
@@ -25,41 +27,74 @@ class ScoredRow:
     answered: frozenset[str]
 
 
-def system_metrics(rows: Sequence[ScoredRow], system: str) -> dict[str, Any]:
+class Shares(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `n` calls, which share was answered exactly, alike enough, and in a valid form."""
+
+    n: int
+    exact: float
+    match: float
+    valid: float
+
+
+class FieldAccuracy(msgspec.Struct, frozen=True):
+    """Of the calls whose expected answer holds a field, how many got it right."""
+
+    n: int
+    correct: int
+    accuracy: float
+
+
+class SystemMetrics(Shares, frozen=True, kw_only=True):
+    system: str = ""
+    answered: int = 0
+    errors: dict[str, int] = {}
+    fields: dict[str, FieldAccuracy] = {}
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of the calls; `b` and `c` as in `Gate`."""
+
+    n: int
+    b: int
+    c: int
+    difference: float
+    systems: dict[str, Shares]
+
+
+def system_metrics(rows: Sequence[ScoredRow], system: str) -> SystemMetrics:
     results = [row.results[system] for row in rows]
     errors = Counter(error.value for result in results for error in result.errors)
-    return {
-        "system": system,
-        "answered": sum(system in row.answered for row in rows),
-        **shares(results),
-        "errors": dict(errors.most_common()),
-        "fields": field_accuracy(results),
-    }
+    return SystemMetrics(
+        system=system,
+        answered=sum(system in row.answered for row in rows),
+        **asdict(shares(results)),
+        errors=dict(errors.most_common()),
+        fields=field_accuracy(results),
+    )
 
 
-def shares(results: Sequence[Comparison]) -> dict[str, Any]:
+def shares(results: Sequence[Comparison]) -> Shares:
     n = len(results)
-    return {
-        "n": n,
-        "exact": round(sum(result.exact for result in results) / n, 6),
-        "match": round(sum(result.match for result in results) / n, 6),
-        "valid": round(sum(result.valid for result in results) / n, 6),
-    }
+    return Shares(
+        n=n,
+        exact=round(sum(result.exact for result in results) / n, 6),
+        match=round(sum(result.match for result in results) / n, 6),
+        valid=round(sum(result.valid for result in results) / n, 6),
+    )
 
 
-def field_accuracy(results: Iterable[Comparison]) -> dict[str, dict[str, Any]]:
+def field_accuracy(results: Iterable[Comparison]) -> dict[str, FieldAccuracy]:
     seen: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for result in results:
         seen.update(result.fields.keys())
         right.update(name for name, ok in result.fields.items() if ok)
     return {
-        name: {"n": n, "correct": right[name], "accuracy": round(right[name] / n, 6)}
-        for name, n in sorted(seen.items())
+        name: FieldAccuracy(n, right[name], round(right[name] / n, 6)) for name, n in sorted(seen.items())
     }
 
 
-def slices(rows: Sequence[ScoredRow], *, candidate: str, baseline: str) -> dict[str, dict[str, Any]]:
+def slices(rows: Sequence[ScoredRow], *, candidate: str, baseline: str) -> dict[str, dict[str, Slice]]:
     """By kind of action, by tool and by length of the expected answer."""
     groups: dict[str, dict[str, list[ScoredRow]]] = {
         "action": defaultdict(list),
@@ -86,9 +121,9 @@ def _slice_values(row: ScoredRow) -> list[tuple[str, str]]:
     return [("action", answer.kind), ("length", bucket), *(("tool", name) for name in tools)]
 
 
-def _slice(rows: Sequence[ScoredRow], *, candidate: str, baseline: str) -> dict[str, Any]:
+def _slice(rows: Sequence[ScoredRow], *, candidate: str, baseline: str) -> Slice:
     pairs = [(row.results[candidate].match, row.results[baseline].match) for row in rows]
     b = sum(ours and not theirs for ours, theirs in pairs)
     c = sum(theirs and not ours for ours, theirs in pairs)
     systems = {system: shares([row.results[system] for row in rows]) for system in rows[0].results}
-    return {"n": len(rows), "b": b, "c": c, "difference": round((b - c) / len(rows), 6), "systems": systems}
+    return Slice(n=len(rows), b=b, c=c, difference=round((b - c) / len(rows), 6), systems=systems)

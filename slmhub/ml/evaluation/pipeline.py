@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from slmhub.ml.evaluation.gate import Gate, GateError, Pair, gate
 from slmhub.ml.evaluation.match import compare
-from slmhub.ml.evaluation.metrics import ScoredRow, slices, system_metrics
+from slmhub.ml.evaluation.metrics import ScoredRow, Slice, SystemMetrics, slices, system_metrics
 
 
 class EvaluationError(ValueError):
     """The rows cannot be evaluated; the message says which and why."""
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """`metrics` is keyed by system, and by the roles `candidate` and `baseline` as well."""
+
+    n: int
     candidate: str
     baseline: str
-    n: int
-    metrics: Mapping[str, Mapping[str, Any]]
-    slices: Mapping[str, Mapping[str, Any]]
+    metrics: dict[str, SystemMetrics]
+    slices: dict[str, dict[str, Slice]]
     gate: Gate
-
-    def as_dict(self) -> dict[str, Any]:
-        """`metrics` is keyed by system, and by the roles `candidate` and `baseline` as well."""
-        roles = {"candidate": self.metrics[self.candidate], "baseline": self.metrics[self.baseline]}
-        return {
-            "n": self.n,
-            "candidate": self.candidate,
-            "baseline": self.baseline,
-            "metrics": {**roles, **self.metrics},
-            "slices": dict(self.slices),
-            "gate": self.gate.as_dict(),
-        }
 
 
 def evaluate(
@@ -52,13 +42,14 @@ def evaluate(
         if system not in systems:
             raise EvaluationError(f"no row holds an answer of the {role} {system!r}; there are: {systems}")
     scored = [_score(number, row, systems) for number, row in enumerate(given, start=1)]
+    metrics = {system: system_metrics(scored, system) for system in systems}
     return Report(
+        n=len(scored),
         candidate=candidate,
         baseline=baseline,
-        n=len(scored),
-        metrics={system: system_metrics(scored, system) for system in systems},
+        metrics={"candidate": metrics[candidate], "baseline": metrics[baseline], **metrics},
         slices=slices(scored, candidate=candidate, baseline=baseline),
-        gate=_judge(scored, candidate=candidate, baseline=baseline, margin=margin, seed=seed),
+        gate=_judge(scored, candidate=candidate, baseline=baseline, margin=margin, seed=seed).rounded(),
     )
 
 

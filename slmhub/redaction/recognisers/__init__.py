@@ -1,1 +1,0 @@
-"""Kinds of recognisers, each behind `find(texts) -> findings`; the registry says which ones look."""
