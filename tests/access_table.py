@@ -38,6 +38,8 @@ BY_KEY: dict[str, Scope] = {
     "calls": Scope.INGEST,
     "sources": Scope.READ,
 }
+# The right that these ask for stands on the job that the address names.
+OF_THE_JOB = ["jobs:cancel", "jobs:retry"]
 
 # Addresses ahead of Django: (method, path) → the scope that a key must hold, None when nobody is asked.
 RAW: dict[tuple[str, str], Scope | None] = {
@@ -79,8 +81,6 @@ TABLE: dict[str, Right] = {
     "jobs:list": Right.VIEW,
     "jobs:detail": Right.VIEW,
     "jobs:progress": Right.VIEW,
-    "jobs:cancel": Right.LABEL,
-    "jobs:retry": Right.LABEL,
     "prices:list": Right.VIEW,
     "prices:set": Right.MANAGE,
     "prices:remove": Right.MANAGE,
@@ -101,8 +101,6 @@ TABLE: dict[str, Right] = {
     "uploads:discard": Right.INGEST,
     "uploads:detail": Right.VIEW,
     "uploads:rejects": Right.INGEST,
-    "uploads:cancel": Right.INGEST,
-    "uploads:retry": Right.INGEST,
     "sources:list": Right.VIEW,
     "sources:connect": Right.VIEW,
     "sources:make_key": Right.MANAGE,
@@ -126,8 +124,6 @@ TABLE: dict[str, Right] = {
     "training:list": Right.VIEW,
     "training:new": Right.BUILD,
     "training:detail": Right.VIEW,
-    "training:cancel": Right.BUILD,
-    "training:retry": Right.BUILD,
     "evaluation:list": Right.VIEW,
     "evaluation:start": Right.BUILD,
     "evaluation:detail": Right.VIEW,

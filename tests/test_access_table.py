@@ -7,8 +7,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from apps.accounts.rights import ROLE_RIGHTS, Right, Role, Scope
+from apps.jobs.models import Job, State
 from apps.team.services import create_api_key
-from tests.access_table import BY_KEY, OPEN, SIGNED_IN, TABLE
+from tests.access_table import BY_KEY, OF_THE_JOB, OPEN, SIGNED_IN, TABLE
 from tests.world import World
 
 
@@ -29,7 +30,7 @@ def routes() -> dict[str, URLPattern]:
 
 
 def test_every_route_is_listed_and_nothing_else() -> None:
-    listed = [*TABLE, *OPEN, *SIGNED_IN, *BY_KEY]
+    listed = [*TABLE, *OF_THE_JOB, *OPEN, *SIGNED_IN, *BY_KEY]
     assert len(listed) == len(set(listed))
     assert set(routes()) == set(listed)
 
@@ -81,6 +82,24 @@ def test_a_role_without_the_right_gets_403(world: World, name: str) -> None:
             statuses = {client.get(url).status_code, client.post(url).status_code}
             assert statuses <= {403, 405}, role
             assert 403 in statuses
+
+
+@pytest.mark.parametrize("right", Right)
+@pytest.mark.parametrize("name", OF_THE_JOB)
+def test_a_job_is_steered_by_who_has_its_right_and_by_nobody_else(
+    world: World, name: str, right: Right
+) -> None:
+    state = State.QUEUED if name == "jobs:cancel" else State.CANCELLED
+    for role in Role:
+        job = Job.objects.create(workspace=world.workspace, entry="e", right=right, state=state)
+        url = reverse(name, args=[world.workspace.slug, job.pk])
+        assert world.client(world.stranger).post(url).status_code == 404
+        assert Client().post(url)["location"].startswith(reverse("account_login"))
+        allowed = right in ROLE_RIGHTS[role]
+        client = world.client(getattr(world, role.value))
+        assert client.post(url).status_code == (302 if allowed else 403), role
+        job.refresh_from_db()
+        assert (job.state != state) is allowed
 
 
 @pytest.mark.parametrize("name", [name for name, right in TABLE.items() if right is Right.VIEW])

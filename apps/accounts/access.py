@@ -37,16 +37,19 @@ def requires(right: Right) -> Callable[[View], View]:
             request.workspace = request.membership.workspace
             if "agent" in kwargs:
                 request.agent = _agent(request.workspace, kwargs.pop("agent"))
-            if not request.membership.may(right):
-                raise PermissionDenied(
-                    f"Your role ({request.membership.role}) may not do this: {right.label}."
-                )
+            insist(request.membership, right)
             return view(request, **kwargs)
 
         guarded.required_right = right  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def insist(membership: Membership, right: Right) -> None:
+    """Raises what becomes a 403 unless this person has the right."""
+    if not membership.may(right):
+        raise PermissionDenied(f"Your role ({membership.role}) may not do this: {right.label}.")
 
 
 def _membership(request: MemberRequest, slug: str) -> Membership:

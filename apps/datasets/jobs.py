@@ -33,4 +33,6 @@ def run(context: JobContext, *, dataset_id: int) -> dict[str, Any]:
     static = static_prompt_of(candidates, dataset.prompt_format)
     rows = rows_of(candidates, static, parameters, left_out)
     context.progress(2, STEPS, "freezing")
-    return asdict(freeze(dataset=dataset, rows=rows, static=static, left_out=left_out).counts)
+    with context.commit():
+        frozen = freeze(dataset=dataset, rows=rows, static=static, left_out=left_out)
+    return asdict(frozen.counts)

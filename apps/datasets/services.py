@@ -11,6 +11,7 @@ from django.utils import timezone
 from msgspec.structs import asdict
 
 from apps.accounts.models import User
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.building import Row, counts_of, digest_of
 from apps.datasets.candidates import Reason
@@ -21,8 +22,7 @@ from apps.datasets.overlap import overlap_of
 from apps.discovery.models import Task, TaskState
 from apps.discovery.readiness import HIGH_DISCORDANCE, LOW_DISCORDANCE, MARGIN, calls_needed
 from apps.events.services import publish
-from apps.jobs.models import Job
-from apps.jobs.services import enqueue
+from apps.jobs import services as jobs
 from slmhub.ml.evaluation import rows_needed
 from slmhub.ml.prompt_formats import COMPACT
 from slmhub.ml.prompt_formats.compact import StaticPrompt
@@ -46,15 +46,12 @@ class TooSmallError(HubError):
 def build(
     *, task: Task, actor: User | None, parameters: Parameters = DEFAULTS, prompt_format: str = COMPACT
 ) -> DatasetVersion:
-    """The next version, queued. Raises `NotAcceptedError`, and `ConflictError` while one is being built."""
+    """The next version of a task, queued. Raises `NotAcceptedError` and `AlreadyRunningError`."""
+    # The lock orders the numbers of versions.
     task = Task.objects.select_for_update().select_related("agent__workspace").get(pk=task.pk)
     if task.state != TaskState.ACCEPTED:
         raise NotAcceptedError(
             f"“{task}” is {task.get_state_display().lower()}.", hint="Accept the task first."
-        )
-    if DatasetVersion.objects.filter(task=task, job__in=Job.objects.open()).exists():
-        raise ConflictError(
-            f"A dataset of “{task}” is being built already.", hint="Wait for it, or cancel its job."
         )
     number = DatasetVersion.objects.filter(task=task).aggregate(last=Max("number"))["last"] or 0
     dataset = DatasetVersion.objects.create(
@@ -65,12 +62,14 @@ def build(
         parameters=parameters,
         prompt_format=prompt_format,
     )
-    dataset.job = enqueue(
+    dataset.job = jobs.start(
         workspace=task.agent.workspace,
         agent=task.agent,
-        title=f"Build dataset {dataset}"[:200],
+        title=f"Build dataset {dataset}",
         entry="apps.datasets.jobs.run",
         arguments={"dataset_id": dataset.pk},
+        right=Right.BUILD,
+        exclusive_key=f"dataset:{task.pk}",
         actor=actor,
         url=dataset.get_absolute_url(),
     )

@@ -18,6 +18,8 @@ from apps.datasets.forms import BuildForm
 from apps.datasets.models import DatasetVersion, Split
 from apps.datasets.overlap import in_words
 from apps.discovery.models import TaskState
+from apps.jobs.services import AlreadyRunningError
+from apps.jobs.views import lead_to
 
 PAGE = 10
 
@@ -86,6 +88,8 @@ def build(request: MemberRequest, task: int) -> HttpResponse:
     form = BuildForm(request.POST)
     try:
         dataset = services.build(task=wanted, actor=request.membership.user, parameters=form.parameters())
+    except AlreadyRunningError as second:
+        return lead_to(request, second)
     except HubError as refusal:
         return _list_page(request, refusal)
     messages.success(request, f"Building {dataset}.")

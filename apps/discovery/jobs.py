@@ -35,7 +35,7 @@ class ClusteringFailedError(HubError):
 def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
     """Clusters the agent's calls and stores the tasks; a second attempt starts over."""
     discovery = DiscoveryRun.objects.select_related("agent__workspace", "started_by").get(pk=run_id)
-    folder = _fresh_folder(run_id)
+    folder = _fresh_folder(context, run_id)
     total = recurring_calls(discovery.agent).count()
     calls = write_lines(
         discovery.agent, folder / "calls.jsonl", lambda done: context.progress(done, total, "reading calls")
@@ -44,16 +44,21 @@ def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
     _cluster(context, folder)
     summary = orjson.loads((folder / "summary.json").read_bytes())
     context.progress(0, 0, "storing tasks")
-    discovery.parameters = {**discovery.parameters, **summary["params"]}
-    discovery.save(update_fields=["parameters"])
-    figures = store(discovery, read_clusters(summary), list(read_placed(folder / "places.jsonl")))
+    clusters, places = read_clusters(summary), list(read_placed(folder / "places.jsonl"))
+    with context.commit():
+        discovery.parameters = {**discovery.parameters, **summary["params"]}
+        discovery.save(update_fields=["parameters"])
+        figures = store(discovery, clusters, places)
     shutil.rmtree(folder)
     return {**asdict(figures), "seconds": summary["timings"]}
 
 
-def _fresh_folder(run_id: int) -> Path:
-    folder = Path(settings.RUNS_DIR) / f"discovery-{run_id}"
-    shutil.rmtree(folder, ignore_errors=True)
+def _fresh_folder(context: JobContext, run_id: int) -> Path:
+    """A folder of this attempt alone: one that hangs must not write into the files of the next."""
+    runs, attempt = Path(settings.RUNS_DIR), context.job.attempt
+    for left_over in runs.glob(f"discovery-{run_id}-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    folder = runs / f"discovery-{run_id}-{attempt}"
     folder.mkdir(parents=True)
     return folder
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import Agent, User
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError, HubError
 from apps.discovery.call_lines import recurring_calls
 from apps.discovery.columns import RunFigures
@@ -23,8 +24,7 @@ from apps.discovery.events import (
 )
 from apps.discovery.models import DiscoveryRun, Task, TaskState
 from apps.events.services import publish
-from apps.jobs.models import Job
-from apps.jobs.services import enqueue
+from apps.jobs import services as jobs
 
 LONGEST_NAME = 200
 
@@ -35,10 +35,6 @@ class NoCallsError(HubError):
     status = 409
 
 
-class AlreadyRunningError(ConflictError):
-    """One discovery run at a time for an agent."""
-
-
 class BadMergeError(HubError):
     """These tasks cannot become one."""
 
@@ -47,24 +43,21 @@ class BadMergeError(HubError):
 
 @transaction.atomic
 def start_run(*, agent: Agent, actor: User | None) -> DiscoveryRun:
-    """A run, queued. Raises `AlreadyRunningError` and `NoCallsError`."""
-    Agent.objects.select_for_update().get(pk=agent.pk)
-    if DiscoveryRun.objects.filter(agent=agent, job__in=Job.objects.open()).exists():
-        raise AlreadyRunningError(
-            f"Tasks of {agent} are being discovered already.", hint="Wait for that run, or cancel its job."
-        )
+    """A run, queued; one at a time for an agent. Raises `AlreadyRunningError` and `NoCallsError`."""
     calls = recurring_calls(agent).count()
     if not calls:
         raise NoCallsError(f"{agent} has no answered calls yet.", hint="Upload traces first.")
     run = DiscoveryRun.objects.create(
         agent=agent, started_by=actor, parameters={"seed": 0}, figures=RunFigures(calls=calls)
     )
-    run.job = enqueue(
+    run.job = jobs.start(
         workspace=agent.workspace,
         agent=agent,
         title=f"Discover tasks of {agent}",
         entry="apps.discovery.jobs.run",
         arguments={"run_id": run.pk},
+        right=Right.LABEL,
+        exclusive_key=f"discovery:{agent.pk}",
         actor=actor,
         url=run.get_absolute_url(),
     )

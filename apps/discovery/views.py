@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, requires
@@ -16,6 +15,7 @@ from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.facets import Filters
 from apps.core.keyset import paginate
+from apps.core.redirects import back_to
 from apps.discovery import charts, selectors, services
 from apps.discovery.facets import TASK_FACETS
 from apps.discovery.forms import NameForm
@@ -23,6 +23,8 @@ from apps.discovery.models import Task, TaskState
 from apps.discovery.readiness import HIGH_DISCORDANCE, LOW_DISCORDANCE, calls_needed
 from apps.discovery.rows import TaskRow, task_list
 from apps.discovery.samples import exemplars_of, fields_of
+from apps.jobs.services import AlreadyRunningError
+from apps.jobs.views import lead_to
 
 PAGE = 20
 MOST_TICKED = 200
@@ -109,6 +111,8 @@ def _task_page(request: MemberRequest, task: Task, refusal: HubError | None = No
 def start(request: MemberRequest) -> HttpResponse:
     try:
         services.start_run(agent=request.agent, actor=_person(request))
+    except AlreadyRunningError as second:
+        return lead_to(request, second)
     except HubError as refusal:
         return _list_page(request, refusal)
     messages.success(request, "Discovery started.")
@@ -216,11 +220,8 @@ def _ids(request: MemberRequest, name: str) -> list[int]:
 
 
 def _back(request: MemberRequest, task: Task) -> HttpResponse:
-    """To the page that the button stood on, if it is one of ours."""
-    wanted = request.POST.get("next", "")
-    if wanted and url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}):
-        return redirect(wanted)
-    return redirect(task)
+    """To the page that the button stood on."""
+    return back_to(request, task.get_absolute_url())
 
 
 def _toast(

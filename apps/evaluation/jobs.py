@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import transaction
-
 from apps.core.errors import HubError
 from apps.datasets.models import Example, Split
 from apps.evaluation import services, systems
 from apps.evaluation.asking import Endpoint, NotServedError, Question, Reply, ask
 from apps.evaluation.models import Answer, EvaluationRun, System
-from apps.jobs.runner import JobContext, LeaseLostError
+from apps.jobs.runner import JobContext
 from apps.registry.selectors import teacher_of
 
 BATCH = 64
@@ -85,10 +83,7 @@ class _Asking:
         note = f"asking the {system.label.lower()}"
         self._context.progress(self._run.answers.count(), self._total, note)
 
-    @transaction.atomic
     def _store(self, system: System, replies: Sequence[Reply], *, recorded: bool = False) -> None:
-        if not self._context.job.renew():
-            raise LeaseLostError
         answers = [
             Answer(
                 run=self._run,
@@ -102,4 +97,5 @@ class _Asking:
             )
             for reply in replies
         ]
-        Answer.objects.bulk_create(answers, ignore_conflicts=True, batch_size=200)
+        with self._context.commit():
+            Answer.objects.bulk_create(answers, ignore_conflicts=True, batch_size=200)

@@ -10,15 +10,15 @@ from django.utils import timezone
 from msgspec.structs import asdict
 
 from apps.accounts.models import User
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.models import Example, Split
 from apps.evaluation.events import EvaluationFailed, EvaluationFinished, EvaluationStarted
 from apps.evaluation.models import Answer, EvaluationRun, System
 from apps.evaluation.report import Latency, RunReport, TeacherAnswers
 from apps.events.services import publish
-from apps.jobs.models import ENDED, Job
-from apps.jobs.runner import JobContext, LeaseLostError
-from apps.jobs.services import enqueue
+from apps.jobs import services as jobs
+from apps.jobs.runner import JobContext
 from apps.registry.selectors import teacher_of
 from apps.training.models import Specialist
 from slmhub.ml.evaluation import EvaluationError, compare, evaluate
@@ -28,7 +28,7 @@ WIDEST_MARGIN = 0.2
 
 
 class CannotEvaluateError(ConflictError):
-    """There is nothing to compare, or it is being compared already."""
+    """There is nothing to compare."""
 
 
 class BadMarginError(HubError):
@@ -41,7 +41,7 @@ class BadMarginError(HubError):
 def start(*, specialist: Specialist, actor: User | None, margin: float = 0.05) -> EvaluationRun:
     """Queues an evaluation on the test split of the specialist's own dataset.
 
-    Raises CannotEvaluateError or BadMarginError.
+    Raises AlreadyRunningError, CannotEvaluateError or BadMarginError.
     """
     if not 0 < margin <= WIDEST_MARGIN:
         raise BadMarginError(
@@ -52,8 +52,6 @@ def start(*, specialist: Specialist, actor: User | None, margin: float = 0.05) -
         raise CannotEvaluateError(
             f"{dataset} has no test examples.", hint="Collect more calls and build it again."
         )
-    if specialist.evaluation_runs.exclude(job__state__in=ENDED).exclude(job=None).exists():
-        raise CannotEvaluateError("This specialist is being evaluated now.", hint="Wait for its verdict.")
     agent = specialist.agent
     run = EvaluationRun.objects.create(
         agent=agent,
@@ -64,12 +62,14 @@ def start(*, specialist: Specialist, actor: User | None, margin: float = 0.05) -
         teacher_simulated=_is_simulated(specialist),
     )
     publish(EvaluationStarted(**facts(run)), workspace=agent.workspace, agent=agent, actor=actor)
-    run.job = enqueue(
+    run.job = jobs.start(
         workspace=agent.workspace,
         agent=agent,
-        title=f"Evaluate {specialist} on {dataset}"[:200],
+        title=f"Evaluate {specialist} on {dataset}",
         entry=JOB,
         arguments={"run_id": run.pk},
+        right=Right.BUILD,
+        exclusive_key=f"evaluation:{specialist.pk}",
         actor=actor,
         url=run.get_absolute_url(),
     )
@@ -99,9 +99,7 @@ def judge(*, context: JobContext, run: EvaluationRun) -> dict[str, Any]:
         raise CannotEvaluateError(str(error)) from error
     _mark(examples, answers)
     verdict = report.gate.verdict.value
-    with transaction.atomic():
-        if not context.job.renew():
-            raise LeaseLostError
+    with context.commit():
         Answer.objects.bulk_update(answers, ["correct"], batch_size=200)
         EvaluationRun.objects.filter(pk=run.pk).update(
             report=RunReport(
@@ -161,12 +159,10 @@ def _teacher_answers(answers: list[Answer]) -> TeacherAnswers:
     return TeacherAnswers(asked=asked, recorded=recorded)
 
 
-@transaction.atomic
 def publish_failure(*, context: JobContext, run: EvaluationRun) -> None:
-    if not Job.objects.held(context.job.pk, context.job.attempt).exists():
-        raise LeaseLostError
-    fact = EvaluationFailed(**facts(run), job=context.job.pk)
-    publish(fact, workspace=run.agent.workspace, agent=run.agent)
+    with context.commit():
+        fact = EvaluationFailed(**facts(run), job=context.job.pk)
+        publish(fact, workspace=run.agent.workspace, agent=run.agent)
 
 
 def facts(run: EvaluationRun) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from apps.datasets.overlap import in_words
 from apps.evaluation import selectors, services
 from apps.evaluation.asking import CONCURRENCY
 from apps.evaluation.models import EvaluationRun, Verdict
+from apps.jobs.services import AlreadyRunningError
+from apps.jobs.views import lead_to
 from apps.registry.models import LicenceClass
 from apps.training.models import Specialist
 
@@ -43,6 +45,8 @@ def start_run(request: MemberRequest, pk: int) -> HttpResponse:
     margin = form.cleaned_data["margin"] or 0.05
     try:
         run = services.start(specialist=specialist, actor=request.membership.user, margin=margin)
+    except AlreadyRunningError as second:
+        return lead_to(request, second)
     except HubError as error:
         return _back(request, specialist, f"{error.message} {error.hint}")
     messages.success(request, "The evaluation is queued.")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Left
@@ -34,6 +36,8 @@ from apps.traces.costs import cost_of
 from apps.traces.models import Source, Span
 from slmhub.formats import Record, Reject
 
+# Opens the transaction in which a batch is stored.
+Commit = Callable[[], AbstractContextManager[Any]]
 # Contents and ids remembered by one run: what repeats comes back soon.
 MOST_KNOWN = 100_000
 # Hex ids with a letter among them are random numbers, never a value of a person.
@@ -57,10 +61,13 @@ class BatchOutcome:
 class Writer:
     """Writes batches for one agent and remembers which contents are stored already."""
 
-    def __init__(self, agent: Agent, source: Source, emitter_hint: str = "") -> None:
+    def __init__(
+        self, agent: Agent, source: Source, emitter_hint: str = "", commit: Commit = transaction.atomic
+    ) -> None:
         self.agent = agent
         self.workspace = agent.workspace
         self.source = source
+        self.commit = commit
         self.redactor = Redactor(agent.workspace)
         self.emitters = Emitters(agent, source, self.redactor.redact(emitter_hint[:120]))
         self.addresses = Addresses(self.redactor.keyring)
@@ -79,9 +86,10 @@ class Writer:
         # Logs may come newest first; the list shows calls of one moment in the order of their rows.
         items.sort(key=lambda item: item.started_at)
         if items:
-            self._commit(items, drafts, outcome, refused)
+            self._store(items, drafts, outcome, refused)
         else:
-            self._count(outcome, refused)
+            with self.commit():
+                self._count(outcome, refused)
         return outcome
 
     def emitter_name(self, item: PendingSpan) -> Name:
@@ -183,12 +191,12 @@ class Writer:
             for digest, pk, text in rows.values_list("digest", "pk", Left("text", 400)):
                 self.known[bytes(digest)] = StoredContent(pk, preview_of(text))
 
-    def _commit(
+    def _store(
         self, items: list[PendingSpan], drafts: Sequence[Draft], outcome: BatchOutcome, refused: int
     ) -> None:
         rows = Rows(self)
         try:
-            with transaction.atomic():
+            with self.commit():
                 one_writer(self.workspace)
                 self._keep(drafts)
                 rows.take(items, outcome)
@@ -213,7 +221,6 @@ class Writer:
             fact = TracesIngested(accepted=accepted, source=self.source.value, completed=completed or UNSET)
             publish(fact, workspace=self.workspace, agent=self.agent)
 
-    @transaction.atomic
     def _count(self, outcome: BatchOutcome, refused: int) -> None:
         """What became of the batch, by emitter; lines that could not be read count for its commonest one."""
         counts = outcome.by_emitter

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 import orjson
+from django.db import transaction
 
 from apps.accounts.models import Agent
-from apps.ingest.batch import Writer
+from apps.ingest.batch import Commit, Writer
 from apps.privacy.redact import UnredactableError
 from apps.traces.models import Source
 from slmhub.formats import Record, Reject
@@ -48,15 +49,16 @@ def ingest(
     on_progress: OnProgress | None = None,
     rejects: IO[str] | None = None,
     emitter_hint: str = "",
+    commit: Commit = transaction.atomic,
 ) -> IngestSummary:
     """Stores what is new, each batch in its own transaction; a repeated delivery changes nothing.
 
     Rejects are written to `rejects` as JSON lines `{line, reason, excerpt}`, redacted. What `on_progress`
     raises (a cancel) ends the run between two batches. `emitter_hint` names an emitter that does not name
-    itself, such as the user agent of the request.
+    itself, such as the user agent of the request. A job gives its own, fenced `commit`.
     """
     summary = IngestSummary()
-    writer = Writer(agent, source, emitter_hint)
+    writer = Writer(agent, source, emitter_hint, commit)
     for batch in batches(records):
         _take(batch, writer, summary, rejects)
         if on_progress is not None:

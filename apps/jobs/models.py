@@ -31,6 +31,7 @@ class State(models.TextChoices):
 
 
 ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+OPEN = (State.QUEUED, State.RUNNING)
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -38,7 +39,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(state__in=ENDED)
 
     def open(self) -> JobQuerySet:
-        return self.exclude(state__in=ENDED)
+        return self.filter(state__in=OPEN)
 
     def expired(self) -> JobQuerySet:
         """Running, but nobody has renewed the lease: the worker died."""
@@ -70,6 +71,10 @@ class Job(Timestamped):
     queue = models.CharField(max_length=10, choices=Queue.choices, default=Queue.DEFAULT)
     # Where a person goes to see what this job works on.
     url = models.CharField(max_length=300, blank=True)
+    # The least right of a person who may stop it or start it again.
+    right = models.CharField(max_length=10, help_text="accounts.Right")
+    # Names the work: of two open jobs with one key in a workspace the second is not made. Empty: any number.
+    exclusive_key = models.CharField(max_length=120, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=MOST_ATTEMPTS)
@@ -92,7 +97,12 @@ class Job(Timestamped):
             models.CheckConstraint(
                 condition=~Q(state=State.RUNNING) | Q(lease_until__isnull=False),
                 name="a_running_job_has_a_lease",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "exclusive_key"],
+                condition=Q(state__in=OPEN) & ~Q(exclusive_key=""),
+                name="one_open_job_per_exclusive_key",
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "-created_at", "-id"], name="job_list"),

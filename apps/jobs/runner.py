@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import close_old_connections, connection, transaction
@@ -34,7 +34,7 @@ class LeaseLostError(Exception):
 
 
 class JobContext:
-    """What a job's function gets: progress, log, and the question whether to go on."""
+    """What a job's function gets: fenced writes, progress, log, and the question whether to go on."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -50,6 +50,21 @@ class JobContext:
         if self.cancelled.is_set():
             raise JobCancelledError
 
+    @contextlib.contextmanager
+    def commit(self) -> Iterator[None]:
+        """One transaction of this attempt: all that a job writes is written inside of one.
+
+        Raises LeaseLostError, and writes nothing, when another attempt owns the job.
+        """
+        with transaction.atomic():
+            if not Job.objects.held(self.job.pk, self.job.attempt).exists():
+                raise LeaseLostError
+            yield
+            # This UPDATE decides: it locks the row until the commit, so that no attempt begins in between.
+            # It comes last, because a lock held for long would keep the heartbeat and a cancel waiting.
+            if not self.job.renew():
+                raise LeaseLostError
+
     def progress(self, done: int, total: int, note: str = "", **result: Any) -> None:
         """Stores the progress and tells the live pages, at most twice a second."""
         self.check()
@@ -60,19 +75,16 @@ class JobContext:
         self._told_at = now
         self.job.done, self.job.total, self.job.note = done, total, note[:200]
         self.job.result = {**self.job.result, **result}
-        with transaction.atomic():
-            if not Job.objects.held(self.job.pk, self.job.attempt).update(
+        with self.commit():
+            Job.objects.filter(pk=self.job.pk).update(
                 done=done, total=total, note=self.job.note, result=self.job.result
-            ):
-                raise LeaseLostError
+            )
             job = self.job
             fact = JobProgressed(job=job.pk, title=job.title, url=job.url, done=done, total=total)
             publish(fact, workspace=job.workspace, agent=job.agent)
 
     def log(self, text: str) -> None:
-        with transaction.atomic():
-            if not Job.objects.held(self.job.pk, self.job.attempt).select_for_update().exists():
-                raise LeaseLostError
+        with self.commit():
             JobLine.objects.create(job=self.job, text=text[:4000])
 
 
@@ -89,8 +101,6 @@ def run(job_id: int) -> str:
     heartbeat = threading.Thread(target=_keep_lease, args=(context,), daemon=True)
     heartbeat.start()
     try:
-        with transaction.atomic():
-            publish_state(job, JobStarted)
         return _work(context)
     finally:
         context.stop.set()
@@ -100,6 +110,8 @@ def run(job_id: int) -> str:
 def _work(context: JobContext) -> str:
     job = context.job
     try:
+        with context.commit():
+            publish_state(job, JobStarted)
         entry: Entry = import_string(job.entry)
         result = entry(context, **job.arguments)
     except LeaseLostError:

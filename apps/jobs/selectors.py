@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from apps.jobs.models import Job, JobLine
+from apps.accounts.models import Membership
+from apps.accounts.rights import Right
+from apps.jobs.models import Job, JobLine, State
 
 MOST_LINES = 300
 LONGEST_VALUE = 4000
+
+
+def steering(job: Job, membership: Membership) -> dict[str, Any]:
+    """What this person may do with the job now, by the right that stands on it."""
+    right = Right(job.right)
+    may_steer = membership.may(right)
+    return {
+        "steered_with": right.label,
+        "may_cancel": may_steer and not job.is_over and job.cancel_requested_at is None,
+        "may_retry": may_steer and job.state in {State.FAILED, State.CANCELLED},
+    }
 
 
 def last_lines(job: Job) -> tuple[list[JobLine], bool]:

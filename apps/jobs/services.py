@@ -1,15 +1,18 @@
-"""Enqueue, cancel, retry, sweep. The only module that names django-q2 outside the settings."""
+"""Start, cancel, retry, sweep. The only module that names django-q2 outside the settings."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import Agent, User, Workspace
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError
 from apps.events.services import publish
 from apps.jobs.events import JobCancelled, JobFact, JobFailed, JobQueued, JobRetried
@@ -18,32 +21,64 @@ from apps.jobs.models import MOST_ATTEMPTS, Job, Queue, State
 FORGOTTEN_AFTER = timedelta(seconds=30)
 
 
+class AlreadyRunningError(ConflictError):
+    """The very same work is queued or running; `job` is what does it, so that a second click leads there."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"“{job.title}” is under way already.", hint="Wait for it, or stop its job.")
+        self.job = job
+
+
 @transaction.atomic
-def enqueue(
+def start(
     *,
     workspace: Workspace,
     title: str,
     entry: str,
     arguments: dict[str, Any],
+    right: Right,
+    exclusive_key: str = "",
     agent: Agent | None = None,
     actor: User | None = None,
     queue: Queue = Queue.DEFAULT,
     url: str = "",
 ) -> Job:
-    """A queued job; its wake-up is sent when the transaction commits."""
-    job = Job.objects.create(
+    """A queued job; its wake-up is sent when the transaction commits.
+
+    `right` is the least right of who may stop it or start it again. Call it in the transaction of the row
+    that the job works on: AlreadyRunningError, raised while another job holds `exclusive_key`, undoes both.
+    """
+    job = Job(
         workspace=workspace,
         agent=agent,
-        title=title,
+        title=title[:200],
         entry=entry,
         arguments=arguments,
+        right=right,
+        exclusive_key=exclusive_key,
         queue=queue,
         url=url,
         created_by=actor,
     )
+    with _refusing_a_second(job):
+        job.save(force_insert=True)
     publish_state(job, JobQueued, actor=actor)
     _wake_on_commit(job)
     return job
+
+
+@contextlib.contextmanager
+def _refusing_a_second(job: Job) -> Iterator[None]:
+    """The database decides who comes first; a look beforehand would leave a gap between look and write."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        holders = Job.objects.open().filter(workspace_id=job.workspace_id, exclusive_key=job.exclusive_key)
+        holder = holders.exclude(exclusive_key="").first()
+        if holder is None:
+            raise
+        raise AlreadyRunningError(holder) from None
 
 
 def wake(job: Job) -> None:
@@ -75,16 +110,21 @@ def cancel(*, job: Job, actor: User | None) -> Job:
 
 @transaction.atomic
 def retry(*, job: Job, actor: User | None) -> Job:
-    """Queues an ended job again under the same row, for as many attempts as at first."""
-    # Attempt numbers only grow: an attempt that hung since must stay fenced.
-    if not Job.objects.filter(pk=job.pk, state__in=[State.FAILED, State.CANCELLED]).update(
-        state=State.QUEUED,
-        cancel_requested_at=None,
-        finished_at=None,
-        error="",
-        max_attempts=F("attempt") + MOST_ATTEMPTS,
-        woken_at=timezone.now(),
-    ):
+    """Queues an ended job again under the same row, for as many attempts as at first.
+
+    Raises ConflictError, and AlreadyRunningError when the same work was started under another row since.
+    """
+    with _refusing_a_second(job):
+        # Attempt numbers only grow: an attempt that hung since must stay fenced.
+        moved = Job.objects.filter(pk=job.pk, state__in=[State.FAILED, State.CANCELLED]).update(
+            state=State.QUEUED,
+            cancel_requested_at=None,
+            finished_at=None,
+            error="",
+            max_attempts=F("attempt") + MOST_ATTEMPTS,
+            woken_at=timezone.now(),
+        )
+    if not moved:
         raise ConflictError("Only a failed or cancelled job can be started again.")
     job.refresh_from_db()
     publish_state(job, JobRetried, actor=actor)

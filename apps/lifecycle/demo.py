@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import Agent, User, Workspace
-from apps.accounts.rights import Role
-from apps.jobs.services import enqueue
+from apps.accounts.rights import Right, Role
+from apps.jobs import services as jobs
 from apps.registry.services import seed_catalogue, set_teacher
 from apps.team import services as team
 from slmhub.demo.people import DEMO_AGENT, DEMO_PASSWORD, DEMO_WORKSPACE, PEOPLE, STRANGER, Person
@@ -32,13 +32,14 @@ def _make(calls: int) -> Workspace:
     agent = team.create_agent(workspace=workspace, name="Support desk", slug=DEMO_AGENT, actor=admin)
     _set_demo_teacher(agent, admin)
     team.create_workspace(name=STRANGER.workspace.capitalize(), owner=_user(STRANGER), is_demo=True)
-    enqueue(
+    jobs.start(
         workspace=workspace,
         agent=agent,
         actor=admin,
         title="Load the demo's traces",
         entry="apps.lifecycle.jobs.load_demo",
         arguments={"agent_id": agent.pk, "calls": calls},
+        right=Right.MANAGE,
     )
     return workspace
 

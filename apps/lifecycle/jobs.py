@@ -24,4 +24,7 @@ def load_demo(context: JobContext, *, agent_id: int, calls: int) -> dict[str, An
     # A second attempt generates the same calls again, so they are duplicates and not new ones.
     logged = generate(calls, SEED, until=agent.created_at)
     records = (parse_row(call.line) for call in logged)
-    return ingest(agent=agent, records=records, source=Source.UPLOAD, on_progress=tell).as_dict()
+    summary = ingest(
+        agent=agent, records=records, source=Source.UPLOAD, on_progress=tell, commit=context.commit
+    )
+    return summary.as_dict()

@@ -8,8 +8,8 @@ from typing import Any
 from apps.accounts.models import Workspace
 from apps.jobs.runner import JobContext
 
-# A workspace and whom to tell (done, total); returns how many costs are other ones now.
-Recompute = Callable[[Workspace, Callable[[int, int], None]], int]
+# Writes inside the job's commits; returns how many costs are other ones now.
+Recompute = Callable[[JobContext, Workspace], int]
 
 _stores: list[Recompute] = []
 
@@ -23,8 +23,4 @@ def stores_costs(recompute: Recompute) -> None:
 def recompute_costs(context: JobContext, *, workspace_id: int) -> dict[str, Any]:
     """Computes all costs anew, but for those that an emitter gave."""
     workspace = Workspace.objects.get(pk=workspace_id)
-
-    def tell(done: int, total: int) -> None:
-        context.progress(done, total, f"{done:,} calls looked at")
-
-    return {"changed": sum(recompute(workspace, tell) for recompute in _stores)}
+    return {"changed": sum(recompute(context, workspace) for recompute in _stores)}

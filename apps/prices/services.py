@@ -7,10 +7,11 @@ from typing import Any
 from django.db import transaction
 
 from apps.accounts.models import User, Workspace
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError
 from apps.events.services import publish
+from apps.jobs import services as jobs
 from apps.jobs.models import Job
-from apps.jobs.services import enqueue
 from apps.prices.events import PriceFact, PriceRemoved, PriceSet
 from apps.prices.models import Price
 
@@ -37,12 +38,14 @@ def remove_price(*, price: Price, actor: User) -> None:
 
 
 def recompute(*, workspace: Workspace, actor: User) -> Job:
-    """Computes the costs of all calls anew, except those that their emitter gave."""
-    return enqueue(
+    """Computes all costs anew, except those that an emitter gave. Raises AlreadyRunningError."""
+    return jobs.start(
         workspace=workspace,
         title="Compute costs anew",
         entry="apps.prices.jobs.recompute_costs",
         arguments={"workspace_id": workspace.pk},
+        right=Right.MANAGE,
+        exclusive_key="costs",
         actor=actor,
         url=workspace.address("prices:list"),
     )

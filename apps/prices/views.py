@@ -9,6 +9,7 @@ from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.facets import Filters
+from apps.jobs.services import AlreadyRunningError
 from apps.prices import selectors, services
 from apps.prices.facets import SHIPPED_FACETS
 from apps.prices.forms import PriceForm
@@ -56,5 +57,8 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
 @requires(Right.MANAGE)
 @require_POST
 def recompute(request: MemberRequest) -> HttpResponse:
-    job = services.recompute(workspace=request.workspace, actor=request.user)
+    try:
+        job = services.recompute(workspace=request.workspace, actor=request.user)
+    except AlreadyRunningError as second:
+        job = second.job
     return redirect(job)

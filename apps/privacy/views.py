@@ -4,8 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, requires
@@ -13,6 +12,7 @@ from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.facets import Filters
 from apps.core.keyset import paginate
+from apps.core.redirects import back_to
 from apps.privacy import selectors, services
 from apps.privacy.facets import finding_facets
 from apps.privacy.forms import DecisionForm
@@ -78,10 +78,7 @@ def _decide(request: MemberRequest, chosen: list[Finding]) -> HttpResponse:
 
 
 def _back(request: MemberRequest) -> HttpResponse:
-    """To the page that asked, when it is one of ours."""
-    wanted = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
-    return redirect(wanted if is_ours else request.workspace.address("privacy:findings"))
+    return back_to(request, request.workspace.address("privacy:findings"))
 
 
 @requires(Right.REVEAL)

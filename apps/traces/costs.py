@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.db.models import Q
 
 from apps.accounts.models import Workspace
+from apps.jobs.runner import JobContext
 from apps.prices.book import PriceBook
 from apps.traces.models import Kind, Span
 from slmhub.formats import Usage
@@ -37,7 +36,7 @@ def cost_of(book: PriceBook, span: Span) -> float | None:
     )
 
 
-def recompute(workspace: Workspace, on_progress: Callable[[int, int], None]) -> int:
+def recompute(context: JobContext, workspace: Workspace) -> int:
     """How many calls cost something else now. What an emitter said itself is left as it is."""
     book = PriceBook(workspace)
     spans = Span.objects.filter(Q(cost=None) | Q(cost_computed=True), workspace=workspace)
@@ -45,9 +44,10 @@ def recompute(workspace: Workspace, on_progress: Callable[[int, int], None]) -> 
     total, done, changed, after = spans.count(), 0, 0, 0
     while batch := list(spans.filter(pk__gt=after).order_by("pk")[:CHUNK]):
         fresh = [span for span in batch if _price(book, span)]
-        Span.objects.bulk_update(fresh, ["cost", "cost_computed"], batch_size=CHUNK)
+        with context.commit():
+            Span.objects.bulk_update(fresh, ["cost", "cost_computed"], batch_size=CHUNK)
         after, done, changed = batch[-1].pk, done + len(batch), changed + len(fresh)
-        on_progress(done, total)
+        context.progress(done, total, f"{done:,} calls looked at")
     return changed
 
 

@@ -39,13 +39,12 @@ def log_of(run: TrainingRun) -> list[JobLine]:
 
 @dataclass(frozen=True)
 class Status:
-    """What the page says about a run now. `may_retry` continues from the last checkpoint, if there is one."""
+    """What the page says about a run now."""
 
     state: State
     label: str
     is_waiting: bool
     is_over: bool
-    may_retry: bool
     step: int
     total: int
     eta_s: float | None
@@ -64,7 +63,6 @@ def status_of(run: TrainingRun) -> Status:
         label=state.label,
         is_waiting=state == State.QUEUED,
         is_over=run.job is None or run.job.is_over,
-        may_retry=run.job is not None and state in {State.FAILED, State.CANCELLED},
         step=progress.get("step", 0),
         total=progress.get("total_steps", 0),
         eta_s=progress.get("eta_s") if state == State.RUNNING else None,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import orjson
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError, HubError
 from apps.datasets.models import DatasetVersion, Split
 from apps.events.services import publish
-from apps.jobs.models import Job, Queue
-from apps.jobs.runner import JobContext, LeaseLostError
-from apps.jobs.services import enqueue
+from apps.jobs import services as jobs
+from apps.jobs.models import Queue
+from apps.jobs.runner import JobContext
 from apps.registry import weights
 from apps.registry.models import BaseModel
 from apps.training import recipes
@@ -38,29 +41,40 @@ class NotTrainableError(HubError):
 def start(
     *, dataset: DatasetVersion, base: BaseModel, actor: User | None, recipe: dict[str, Any] | None = None
 ) -> TrainingRun:
-    """Queues a run. Raises NotReadyError, NotTrainableError or WeightsMissingError."""
+    """Queues a run; the same one is not queued twice.
+
+    Raises AlreadyRunningError, NotReadyError, NotTrainableError or WeightsMissingError.
+    """
     check(dataset=dataset, base=base)
     agent = dataset.agent
+    recipe = recipes.recipe(base) if recipe is None else recipe
     run = TrainingRun.objects.create(
         agent=agent,
         dataset=dataset,
         base=base,
         started_by=actor,
-        recipe=recipes.recipe(base) if recipe is None else recipe,
+        recipe=recipe,
     )
     publish(TrainingStarted(**facts(run)), workspace=agent.workspace, agent=agent, actor=actor)
-    run.job = enqueue(
+    run.job = jobs.start(
         workspace=agent.workspace,
         agent=agent,
-        title=f"Train {base} on {dataset}"[:200],
+        title=f"Train {base} on {dataset}",
         entry=JOB,
         arguments={"run_id": run.pk},
+        right=Right.BUILD,
+        # Two recipes may be tried beside each other; the same one twice is a second click.
+        exclusive_key=f"training:{dataset.pk}:{base.pk}:{_digest(recipe)}",
         actor=actor,
         queue=Queue.GPU,
         url=run.get_absolute_url(),
     )
     run.save(update_fields=["job"])
     return run
+
+
+def _digest(recipe: dict[str, Any]) -> str:
+    return hashlib.sha256(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def check(*, dataset: DatasetVersion, base: BaseModel) -> None:
@@ -100,9 +114,7 @@ def make_specialist(
     *, context: JobContext, run: TrainingRun, manifest: dict[str, Any], folder: Path
 ) -> Specialist:
     """The specialist of a finished run, once, however often its job runs. Raises LeaseLostError."""
-    with transaction.atomic():
-        if not context.job.renew():
-            raise LeaseLostError
+    with context.commit():
         found = Specialist.objects.filter(run=run).first()
         if found is not None:
             return found
@@ -135,9 +147,7 @@ def publish_end(
     *, context: JobContext, run: TrainingRun, kind: type[TrainingFailed] | type[TrainingCancelled]
 ) -> None:
     """Publishes the end of a run that made no specialist, unless another attempt owns it."""
-    with transaction.atomic():
-        if not Job.objects.held(context.job.pk, context.job.attempt).exists():
-            raise LeaseLostError
+    with context.commit():
         fact = kind(**facts(run), job=context.job.pk)
         publish(fact, workspace=run.agent.workspace, agent=run.agent)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
-
 from apps.events.services import publish
-from apps.jobs.runner import JobContext, LeaseLostError
+from apps.jobs.runner import JobContext
 from apps.training.events import TrainingProgressed
 from apps.training.models import ProgressPoint, TrainingRun
 from apps.training.storage import read_json
@@ -32,9 +30,7 @@ class ProgressTail:
         if not lines:
             return
         last = lines[-1]
-        with transaction.atomic():
-            if not self._context.job.renew():
-                raise LeaseLostError
+        with self._context.commit():
             self._store(lines, starts_over=starts_over)
             self._publish(last)
         self._log(lines)

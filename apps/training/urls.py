@@ -9,6 +9,4 @@ urlpatterns = [
     path("", views.list_runs, name="list"),
     path("new/<int:pk>/", views.new_run, name="new"),
     path("<int:pk>/", views.show_run, name="detail"),
-    path("<int:pk>/cancel/", views.cancel_run, name="cancel"),
-    path("<int:pk>/retry/", views.retry_run, name="retry"),
 ]

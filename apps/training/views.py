@@ -5,14 +5,16 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
 from apps.datasets.models import DatasetVersion
-from apps.jobs import services as jobs
+from apps.jobs.selectors import steering
+from apps.jobs.services import AlreadyRunningError
+from apps.jobs.views import lead_to
 from apps.registry.models import BaseModel, LicenceClass
 from apps.registry.selectors import trainable_bases
 from apps.training import selectors, services
@@ -43,6 +45,8 @@ def new_run(request: MemberRequest, pk: int) -> HttpResponse:
         run = services.start(
             dataset=dataset, base=form.chosen_base, actor=request.membership.user, recipe=form.recipe()
         )
+    except AlreadyRunningError as second:
+        return lead_to(request, second)
     except HubError as error:
         form.add_error(None, f"{error.message} {error.hint}")
         return _new_page(request, dataset, bases, form, status=error.status)
@@ -89,37 +93,15 @@ def _problem(dataset: DatasetVersion, base: BaseModel | None) -> HubError | None
 @require_safe
 def show_run(request: MemberRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(selectors.runs_of(request.agent), pk=pk)
-    return render(request, "training/detail.html", _run_context(run))
+    return render(request, "training/detail.html", _run_context(request, run))
 
 
-def _run_context(run: TrainingRun) -> dict[str, Any]:
+def _run_context(request: MemberRequest, run: TrainingRun) -> dict[str, Any]:
     return {
+        **(steering(run.job, request.membership) if run.job else {}),
         "run": run,
         "status": selectors.status_of(run),
         "figure": selectors.loss_figure(run),
         "log": selectors.log_of(run),
         "specialist": selectors.specialist_of(run),
     }
-
-
-@requires(Right.BUILD)
-@require_POST
-def cancel_run(request: MemberRequest, pk: int) -> HttpResponse:
-    run = get_object_or_404(request.agent.training_runs, pk=pk, job__isnull=False)
-    return _move(request, run, jobs.cancel, "The run is being stopped. Its last checkpoint is kept.")
-
-
-@requires(Right.BUILD)
-@require_POST
-def retry_run(request: MemberRequest, pk: int) -> HttpResponse:
-    run = get_object_or_404(request.agent.training_runs, pk=pk, job__isnull=False)
-    return _move(request, run, jobs.retry, "The run is queued again and goes on from its last checkpoint.")
-
-
-def _move(request: MemberRequest, run: TrainingRun, service: Any, words: str) -> HttpResponse:
-    try:
-        service(job=run.job, actor=request.membership.user)
-        messages.success(request, words)
-    except HubError as error:
-        messages.error(request, error.message)
-    return redirect(run)

@@ -63,8 +63,13 @@ def import_upload(
             source=Source.UPLOAD,
             on_progress=_teller(context, upload, stream, rejects),
             rejects=refused,
+            commit=context.commit,
         )
-    _finish(upload, summary, rejects)
+    with context.commit():
+        _count(upload, summary, rejects)
+        Upload.objects.filter(pk=upload.pk).update(token=None)
+    if not summary.rejected:
+        rejects.unlink()
     Path(upload.path).unlink(missing_ok=True)
     _refuse_unreadable(summary, rejects)
     return {**summary.as_dict(), "seconds_left": None}
@@ -78,7 +83,8 @@ def _teller(context: JobContext, upload: Upload, stream: BinaryIO, rejects: Path
         # A zip file is read from its end and back.
         furthest = max(furthest, min(stream.tell(), upload.size))
         pace.tick(summary.read, furthest)
-        _count(upload, summary, rejects)
+        with context.commit():
+            _count(upload, summary, rejects)
         context.progress(
             furthest,
             upload.size,
@@ -94,13 +100,6 @@ def _teller(context: JobContext, upload: Upload, stream: BinaryIO, rejects: Path
 def _count(upload: Upload, summary: IngestSummary, rejects: Path) -> None:
     refused = str(rejects) if summary.rejected else ""
     Upload.objects.filter(pk=upload.pk).update(**summary.as_dict(), rejects_path=refused)
-
-
-def _finish(upload: Upload, summary: IngestSummary, rejects: Path) -> None:
-    _count(upload, summary, rejects)
-    Upload.objects.filter(pk=upload.pk).update(token=None)
-    if not summary.rejected:
-        rejects.unlink()
 
 
 def _refuse_unreadable(summary: IngestSummary, rejects: Path) -> None:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
+from apps.jobs.services import AlreadyRunningError
 from apps.uploads import mappings
 from apps.uploads import services as uploads
 from apps.uploads.forms import ReadingForm
@@ -55,6 +56,8 @@ def start(request: MemberRequest, delivery: str) -> HttpResponse:
         return _to_imports(request, chosen)
     try:
         started = uploads.start(choices=[_choice(request, upload) for upload in waiting], actor=request.user)
+    except AlreadyRunningError:
+        return _to_imports(request, _delivery(request, delivery))
     except HubError as error:
         messages.error(request, f"{error.message} {error.hint}".strip())
         return redirect(request.agent.address("uploads:review", delivery))

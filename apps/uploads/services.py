@@ -19,9 +19,10 @@ from django.utils import timezone
 
 from apps.accounts.keys import keyring
 from apps.accounts.models import Agent, User
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError, HubError
 from apps.events.services import publish
-from apps.jobs.services import enqueue
+from apps.jobs import services as jobs
 from apps.uploads import sealed_file
 from apps.uploads.events import UploadReceived
 from apps.uploads.models import Mapping, Upload
@@ -184,7 +185,7 @@ def _create(arrival: _Arrival, *, size: int, received: int = 0) -> Upload:
 
 @transaction.atomic
 def start(*, choices: Sequence[Choice], actor: User | None, identity: str = "") -> list[Upload]:
-    """Queues the imports of files that were sent together. Raises UploadNotReadyError.
+    """Queues the imports of files that were sent together. Raises UploadNotReadyError, AlreadyRunningError.
 
     `identity` names what they hold, so that a second delivery is recognised; by default by their bytes.
     """
@@ -194,12 +195,14 @@ def start(*, choices: Sequence[Choice], actor: User | None, identity: str = "") 
 
 def _start(choice: Choice, identity: str, actor: User | None) -> Upload:
     upload = choice.upload
-    job = enqueue(
+    job = jobs.start(
         workspace=upload.workspace,
         agent=upload.agent,
-        title=f"Import {upload.filename}"[:200],
+        title=f"Import {upload.filename}",
         entry="apps.uploads.jobs.import_upload",
         arguments={"upload_id": upload.pk, "format": choice.format, "delivery": identity},
+        right=Right.INGEST,
+        exclusive_key=f"upload:{upload.pk}",
         actor=actor,
         url=upload.get_absolute_url(),
     )

@@ -14,6 +14,4 @@ urlpatterns = [
     path("uploads/<int:pk>/discard/", views.discard, name="discard"),
     path("uploads/<int:pk>/", views.detail, name="detail"),
     path("uploads/<int:pk>/rejects/", views.rejects, name="rejects"),
-    path("uploads/<int:pk>/cancel/", views.cancel, name="cancel"),
-    path("uploads/<int:pk>/retry/", views.retry, name="retry"),
 ]

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,8 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
-from apps.jobs import services as jobs
-from apps.jobs.models import State
+from apps.jobs.selectors import steering
 from apps.uploads import rejects as kept_rejects
 from apps.uploads import services as uploads
 from apps.uploads import tus as protocol
@@ -113,12 +110,12 @@ def detail(request: MemberRequest, pk: int) -> HttpResponse:
     if found.job is None and found.delivery:
         return redirect(request.agent.address("uploads:review", found.delivery))
     job = found.job
-    ended_badly = job is not None and job.state in (State.FAILED, State.CANCELLED)
+    may = steering(job, request.membership) if job is not None else {}
     context = {
         "upload": found,
         "job": job,
-        "can_cancel": job is not None and not job.is_over,
-        "can_retry": ended_badly and Path(found.path).is_file(),
+        "may_cancel": may.get("may_cancel"),
+        "may_retry": may.get("may_retry") and Path(found.path).is_file(),
         "rejects": kept_rejects.first(found) if request.membership.may(Right.INGEST) else [],
         "siblings": _siblings(found),
     }
@@ -145,29 +142,6 @@ def rejects(request: MemberRequest, pk: int) -> HttpResponseBase:
         filename=f"rejects-{found.pk}.jsonl",
         content_type="application/jsonl",
     )
-
-
-@requires(Right.INGEST)
-@require_POST
-def cancel(request: MemberRequest, pk: int) -> HttpResponse:
-    return _change_job(request, pk, jobs.cancel)
-
-
-@requires(Right.INGEST)
-@require_POST
-def retry(request: MemberRequest, pk: int) -> HttpResponse:
-    return _change_job(request, pk, jobs.retry)
-
-
-def _change_job(request: MemberRequest, pk: int, change: Callable[..., Any]) -> HttpResponse:
-    found = _upload(request, pk)
-    if found.job is None:
-        raise Http404("This upload has no job.")
-    try:
-        change(job=found.job, actor=request.user)
-    except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}".strip())
-    return redirect(found)
 
 
 def _upload(request: MemberRequest, pk: int) -> Upload:

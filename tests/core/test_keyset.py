@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.accounts.rights import Right
 from apps.core.keyset import BadCursorError, Page, paginate
 from apps.jobs.models import Job
-from apps.jobs.services import enqueue
+from apps.jobs.services import start
 from tests.world import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_an_empty_list_is_one_empty_page(world: World) -> None:
 def test_rows_that_arrive_do_not_shift_a_page(world: World) -> None:
     expected = jobs(world, [0, 1, 2, 3, 4])
     first = page()
-    enqueue(workspace=world.workspace, title="new", entry="e", arguments={})
+    start(workspace=world.workspace, title="new", entry="e", arguments={}, right=Right.VIEW)
 
     assert ids(page(first.older)) == expected[3:]
 

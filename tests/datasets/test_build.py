@@ -5,7 +5,6 @@ from pathlib import Path
 import orjson
 import pytest
 
-from apps.core.errors import ConflictError
 from apps.datasets import services
 from apps.datasets.candidates import Reason
 from apps.datasets.columns import Counts, Parameters, Seen
@@ -15,6 +14,7 @@ from apps.datasets.models import DatasetVersion, FrozenError, Split
 from apps.datasets.overlap import in_words
 from apps.discovery.models import Assignment
 from apps.discovery.services import merge
+from apps.jobs.services import AlreadyRunningError
 from slmhub.ml.prompt_formats import COMPACT, NATIVE
 from tests.datasets.builders import built
 from tests.discovery.factories import SYSTEM, Step, accepted, extraction, fail, task
@@ -148,9 +148,11 @@ def test_it_builds_only_accepted_tasks_and_one_at_a_time(world: World) -> None:
     with pytest.raises(services.NotAcceptedError, match="found"):
         services.build(task=task(world.agent, extraction(world.agent, 3)), actor=world.engineer)
     found = accepted(world.agent, extraction(world.agent, 3, first=10))
-    services.build(task=found, actor=world.engineer)
-    with pytest.raises(ConflictError, match="being built already"):
+    first = services.build(task=found, actor=world.engineer)
+    with pytest.raises(AlreadyRunningError) as second:
         services.build(task=found, actor=world.engineer)
+    assert second.value.job == first.job
+    assert found.dataset_versions.count() == 1
 
 
 def test_a_split_is_written_as_training_reads_it(world: World, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from apps.datasets import services
 from apps.datasets.models import DatasetVersion
 from apps.jobs.models import State
 from tests.datasets.builders import built
-from tests.discovery.factories import Step, accepted, extraction
+from tests.discovery.factories import Step, accepted, extraction, task
 from tests.world import World
 
 
@@ -67,12 +67,19 @@ def test_a_download_holds_the_lines_of_the_split(world: World) -> None:
 
 
 def test_a_refused_build_says_why(world: World) -> None:
-    found = accepted(world.agent, extraction(world.agent, 3))
-    client = world.client(world.engineer)
-    client.post(world.url("datasets:build", found.pk))
-    refused = client.post(world.url("datasets:build", found.pk))
+    found = task(world.agent, extraction(world.agent, 3))
+    refused = world.client(world.engineer).post(world.url("datasets:build", found.pk))
     assert refused.status_code == 409
-    assert "being built already" in refused.content.decode()
+    assert "Accept the task first" in refused.content.decode()
+
+
+def test_a_second_click_leads_to_the_build_that_runs(world: World) -> None:
+    found = accepted(world.agent, extraction(world.agent, 3))
+    client, url = world.client(world.engineer), world.url("datasets:build", found.pk)
+    first, second = client.post(url), client.post(url)
+    assert first["location"] == second["location"]
+    assert "under way already" in client.get(second["location"]).content.decode()
+    assert DatasetVersion.objects.count() == 1
 
 
 def test_a_failed_build_says_what_is_missing(world: World) -> None:

@@ -15,6 +15,7 @@ from apps.discovery.results import NONE, Cluster, PlacedCall
 from apps.discovery.selectors import calls_of, calls_waiting
 from apps.discovery.storing import store
 from apps.jobs.models import State
+from apps.jobs.services import AlreadyRunningError
 from apps.traces.models import Audience, Outcome, Span, Status
 from tests.discovery.factories import Step, extraction
 from tests.world import World
@@ -66,7 +67,7 @@ def test_it_refuses_to_start_without_calls_and_a_second_time(world: World) -> No
         services.start_run(agent=world.agent, actor=world.curator)
     extraction(world.agent, 2)
     services.start_run(agent=world.agent, actor=world.curator)
-    with pytest.raises(services.AlreadyRunningError, match="already"):
+    with pytest.raises(AlreadyRunningError, match="already"):
         services.start_run(agent=world.agent, actor=world.curator)
     assert DiscoveryRun.objects.count() == 1
 

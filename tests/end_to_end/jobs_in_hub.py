@@ -12,8 +12,9 @@ import django
 django.setup()
 
 from apps.accounts.models import User, Workspace  # noqa: E402
+from apps.accounts.rights import Right  # noqa: E402
 from apps.jobs.models import Job, Queue  # noqa: E402
-from apps.jobs.services import enqueue  # noqa: E402
+from apps.jobs.services import start  # noqa: E402
 from apps.team.services import create_workspace  # noqa: E402
 
 action, *rest = sys.argv[1:]
@@ -23,11 +24,12 @@ if action == "enqueue":
         "owner@example.com", "x"
     )
     workspace = Workspace.objects.first() or create_workspace(name="Acme", owner=owner)
-    job = enqueue(
+    job = start(
         workspace=workspace,
         title="Work",
         entry=f"tests.jobs.work.{entry}",
         arguments=json.loads(arguments),
+        right=Right.MANAGE,
         queue=Queue(queue),
     )
     print(job.pk)

@@ -19,6 +19,7 @@ from apps.evaluation.report import TeacherAnswers
 from apps.events.models import Event
 from apps.jobs.models import Job, State
 from apps.jobs.runner import JobContext, LeaseLostError
+from apps.jobs.services import AlreadyRunningError
 from apps.registry.models import LicenceClass, Teacher
 from apps.registry.services import set_teacher
 from apps.training.models import Specialist
@@ -281,9 +282,11 @@ class TestRefusals:
             services.start(specialist=bare, actor=world.engineer)
 
     def test_it_refuses_a_second_one_at_the_same_time(self, world: World, specialist: Specialist) -> None:
-        services.start(specialist=specialist, actor=world.engineer)
-        with pytest.raises(services.CannotEvaluateError, match="being evaluated now"):
+        first = services.start(specialist=specialist, actor=world.engineer)
+        with pytest.raises(AlreadyRunningError) as second:
             services.start(specialist=specialist, actor=world.engineer)
+        assert second.value.job == first.job
+        assert EvaluationRun.objects.count() == 1
 
     @pytest.mark.parametrize("margin", [0, -0.1, 0.5])
     def test_it_refuses_a_margin_that_proves_nothing(

@@ -6,20 +6,21 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apps.accounts.rights import Right
 from apps.jobs.models import LEASE, Job, JobLine, Queue, State
-from apps.jobs.services import enqueue
+from apps.jobs.services import start
 from tests.world import World
 
 
 def queued(world: World, title: str = "Read a file", **fields: Any) -> Job:
-    return enqueue(
+    return start(
         workspace=world.workspace,
         agent=world.agent,
         title=title,
         entry="tests.none",
         arguments={},
         actor=world.engineer,
-        **fields,
+        **{"right": Right.LABEL, **fields},
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from apps.accounts.rights import Right
 from apps.jobs import runner, services
 from apps.jobs.events import JobCancelled, JobFailed, JobFinished, JobProgressed, JobQueued, JobStarted
 from apps.jobs.models import Job, State
@@ -22,8 +23,12 @@ pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 def queued(world: World, entry: str, **arguments: Any) -> Job:
-    return services.enqueue(
-        workspace=world.workspace, title="Work", entry=f"tests.jobs.work.{entry}", arguments=arguments
+    return services.start(
+        workspace=world.workspace,
+        title="Work",
+        entry=f"tests.jobs.work.{entry}",
+        arguments=arguments,
+        right=Right.LABEL,
     )
 
 

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from apps.accounts.rights import Right
 from apps.core.errors import ConflictError
 from apps.jobs import services
 from apps.jobs.events import JobCancelled, JobFailed, JobQueued, JobRetried
@@ -26,12 +27,13 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def queued(world: World, **fields: object) -> Job:
     arguments = {"text": "hello"}
-    return services.enqueue(
+    return services.start(
         workspace=world.workspace,
         agent=world.agent,
         title="Echo",
         entry="tests.jobs.work.echo",
         arguments=arguments,
+        right=Right.LABEL,
         **fields,  # type: ignore[arg-type]
     )
 

@@ -51,11 +51,11 @@ def test_a_call_of_an_unknown_model_has_no_cost(world: World) -> None:
     assert (span.cost, span.cost_computed) == (None, False)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_only_calls_and_embeddings_are_priced(world: World) -> None:
     taken_in(world.agent, [call("a")])
     Span.objects.update(kind=Kind.CHAIN, cost=None)
     set_price(world)
-    from apps.traces import costs
-
-    assert costs.recompute(world.workspace, lambda done, total: None) == 0
+    services.recompute(workspace=world.workspace, actor=world.admin)
+    world.run_jobs()
+    assert Job.objects.get().result == {"changed": 0}

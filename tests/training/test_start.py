@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test import Client
 
 from apps.datasets.models import DatasetVersion, Example, Split
 from apps.events.models import Event
 from apps.jobs.models import Job, Queue, State
+from apps.jobs.services import AlreadyRunningError, cancel, retry
 from apps.registry.models import LicenceClass
 from apps.registry.weights import WeightsMissingError
 from apps.training import recipes, services
@@ -37,6 +42,54 @@ def test_it_queues_a_run_on_the_gpu_queue(world: World, weights_here: Path) -> N
     assert job.url == world.url("training:detail", run.pk)
     assert Event.objects.filter(type=TrainingStarted.type, actor=world.engineer).count() == 1
     assert run.recipe["steps"] == 360
+
+
+class TestASecondClick:
+    def test_it_leads_to_the_first_run(self, world: World, weights_here: Path) -> None:
+        base, dataset = base_at(weights_here), frozen_dataset(world)
+        url, body = world.url("training:new", dataset.pk), {"base": base.pk, "preset": "quick"}
+        client = world.client(world.engineer)
+        first, second = client.post(url, body), client.post(url, body)
+        run = TrainingRun.objects.get()
+        assert first["location"] == second["location"] == world.url("training:detail", run.pk)
+        assert Job.objects.count() == 1
+        assert Event.objects.filter(type=TrainingStarted.type).count() == 1
+
+    def test_another_recipe_may_be_tried_beside_it(self, world: World, weights_here: Path) -> None:
+        base, dataset = base_at(weights_here), frozen_dataset(world)
+        for seed in (0, 1):
+            services.start(dataset=dataset, base=base, actor=world.engineer, recipe={"seed": seed})
+        assert Job.objects.count() == 2
+
+    def test_an_ended_run_may_be_followed_by_the_same_one(self, world: World, weights_here: Path) -> None:
+        base, dataset = base_at(weights_here), frozen_dataset(world)
+        first = services.start(dataset=dataset, base=base, actor=world.engineer)
+        assert first.job is not None
+        cancel(job=first.job, actor=world.engineer)
+        second = services.start(dataset=dataset, base=base, actor=world.engineer)
+        with pytest.raises(AlreadyRunningError) as refusal:
+            retry(job=first.job, actor=world.engineer)
+        assert refusal.value.job == second.job
+
+    @pytest.mark.django_db(transaction=True, databases="__all__")
+    def test_eight_requests_at_once_make_one_run(self, world: World, weights_here: Path) -> None:
+        base, dataset = base_at(weights_here), frozen_dataset(world)
+        url, body = world.url("training:new", dataset.pk), {"base": base.pk, "preset": "quick"}
+        clients = [world.client(world.engineer) for _ in range(8)]
+        gate = threading.Barrier(len(clients))
+
+        def click(client: Client) -> str:
+            try:
+                gate.wait()
+                return client.post(url, body)["location"]
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(len(clients)) as pool:
+            places = set(pool.map(click, clients))
+        run = TrainingRun.objects.get()
+        assert places == {world.url("training:detail", run.pk)}
+        assert Job.objects.count() == 1
 
 
 class TestRefusals:
@@ -176,7 +229,7 @@ class TestForm:
 class TestPages:
     def test_it_shows_runs_and_their_state(self, world: World, weights_here: Path) -> None:
         run = services.start(dataset=frozen_dataset(world), base=base_at(weights_here), actor=world.engineer)
-        client = world.client(world.viewer)
+        client = world.client(world.curator)
         assert b"Greet a person" in client.get(world.url("training:list")).content
         page = client.get(world.url("training:detail", run.pk))
         assert b"Waiting for a free place" in page.content
@@ -186,8 +239,8 @@ class TestPages:
         self, world: World, weights_here: Path, django_assert_max_num_queries: Any
     ) -> None:
         base, dataset = base_at(weights_here), frozen_dataset(world)
-        for _ in range(12):
-            services.start(dataset=dataset, base=base, actor=world.engineer)
+        for seed in range(12):
+            services.start(dataset=dataset, base=base, actor=world.engineer, recipe={"seed": seed})
         client = world.client(world.viewer)
         client.get(world.url("training:list"))
         with django_assert_max_num_queries(14):
@@ -196,17 +249,20 @@ class TestPages:
     def test_it_cancels_and_starts_again(self, world: World, weights_here: Path) -> None:
         run = services.start(dataset=frozen_dataset(world), base=base_at(weights_here), actor=world.engineer)
         client = world.client(world.engineer)
-        client.post(world.url("training:cancel", run.pk))
+        here = {"next": world.url("training:detail", run.pk)}
+        stopped = client.post(world.workspace_url("jobs:cancel", run.job_id), here)
+        assert stopped["location"] == world.url("training:detail", run.pk)
         assert Job.objects.get().state == State.CANCELLED
         assert b"Start again" in client.get(world.url("training:detail", run.pk)).content
-        client.post(world.url("training:retry", run.pk))
+        client.post(world.workspace_url("jobs:retry", run.job_id), here)
         assert Job.objects.get().state == State.QUEUED
 
     def test_it_lets_only_engineers_cancel(self, world: World, weights_here: Path) -> None:
         run = services.start(dataset=frozen_dataset(world), base=base_at(weights_here), actor=world.engineer)
-        for name in ("training:cancel", "training:retry"):
-            assert world.client(world.viewer).post(world.url(name, run.pk)).status_code == 403
-            assert world.client(world.stranger).post(world.url(name, run.pk)).status_code == 404
+        for name in ("jobs:cancel", "jobs:retry"):
+            for person in (world.viewer, world.curator, world.approver):
+                assert world.client(person).post(world.workspace_url(name, run.job_id)).status_code == 403
+            assert world.client(world.stranger).post(world.workspace_url(name, run.job_id)).status_code == 404
         assert Job.objects.get().state == State.QUEUED
 
     def test_it_hides_runs_from_strangers(self, world: World, weights_here: Path) -> None:

@@ -126,10 +126,10 @@ class TestUploadPage:
         send(world, ("log.jsonl", lines(session_rows())))
         start(world)
         upload = Upload.objects.get()
-        world.client(world.curator).post(world.url("uploads:cancel", upload.pk))
+        world.client(world.curator).post(world.workspace_url("jobs:cancel", upload.job_id))
         assert Job.objects.get().state == State.CANCELLED
         assert world.run_jobs() == []
-        world.client(world.curator).post(world.url("uploads:retry", upload.pk))
+        world.client(world.curator).post(world.workspace_url("jobs:retry", upload.job_id))
         assert world.run_jobs() == ["succeeded"]
 
     @pytest.mark.parametrize(("who", "status"), [("viewer", 403), ("approver", 403), ("stranger", 404)])
