@@ -30,6 +30,10 @@ class Content(Timestamped):
     text = models.TextField(blank=True)
     original = models.BinaryField(default=bytes, blank=True)
     size = models.PositiveIntegerField(default=0, help_text="bytes of the original")
+    # Empty in rows of before there were versions, and where redacted parts were put together.
+    recognisers = models.CharField(
+        max_length=12, blank=True, default="", help_text="the version of the recognisers that searched it"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "digest"], name="one_content_per_digest")]

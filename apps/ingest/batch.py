@@ -31,7 +31,7 @@ from apps.ingest.pending import Addresses, PendingSpan, UnstorableError, pending
 from apps.ingest.sessions import forget, learn, sessions_for
 from apps.ingest.spans import SpanContext, StoredContent, span_of
 from apps.prices.book import PriceBook
-from apps.privacy.redact import Draft, Redactor, Scanned, UnredactableError
+from apps.privacy.redact import Draft, Payload, Redactor, UnredactableError
 from apps.traces.costs import cost_of
 from apps.traces.models import Source, Span
 from slmhub.formats import Record, Reject
@@ -111,15 +111,13 @@ class Writer:
         return kept
 
     def _learn_ids(self, texts: Iterable[str]) -> dict[str, UnredactableError]:
-        scans, broken = {}, {}
+        searched = []
         for text in list(texts):
             if _RANDOM_ID.fullmatch(text):
                 self._ids[text] = text
-                continue
-            try:
-                scans[text] = self.redactor.scan(text)
-            except UnredactableError as error:
-                broken[text] = error
+            else:
+                searched.append(text)
+        scans, broken = self.redactor.scan_all({text: Payload(text) for text in searched})
         self.redactor.learn(scans.values())
         self._ids |= {text: self.redactor.redacted(scan) for text, scan in scans.items()}
         return broken
@@ -156,31 +154,28 @@ class Writer:
     ) -> tuple[list[Draft], list[PendingSpan]]:
         """Drafts of the contents that nobody has stored, and the items that could be redacted."""
         self._recall(originals)
-        scans, broken = self._scanned(originals[digest] for digest in originals if digest not in self.known)
-        kept, details = [], []
-        for item in items:
-            try:
-                if reason := next((broken[digest] for digest in item.digests if digest in broken), None):
-                    raise reason
-                details.append(self.redactor.scan(item.details))
+        fresh = [original for digest, original in originals.items() if digest not in self.known]
+        # Contents and details together: the recognisers look at a whole batch at once.
+        payloads: dict[bytes | int, Payload] = {
+            original.digest: Payload(original.value, original.kind) for original in fresh
+        }
+        payloads |= {number: Payload(item.details) for number, item in enumerate(items)}
+        scans, refused = self.redactor.scan_all(payloads)
+        self.redactor.learn(scans.values())
+        kept = []
+        for number, item in enumerate(items):
+            error = next((refused[key] for key in (*item.digests, number) if key in refused), None)
+            if error is None:
+                item.details = self.redactor.redacted(scans[number])
                 kept.append(item)
-            except UnredactableError as error:
+            else:
                 self._refuse(item, error, outcome)
-        self.redactor.learn([*scans.values(), *details])
-        for item, scan in zip(kept, details, strict=True):
-            item.details = self.redactor.redacted(scan)
-        return [self.redactor.draft(originals[digest], scan) for digest, scan in scans.items()], kept
-
-    def _scanned(
-        self, originals: Iterable[Original]
-    ) -> tuple[dict[bytes, Scanned], dict[bytes, UnredactableError]]:
-        scans, broken = {}, {}
-        for original in originals:
-            try:
-                scans[original.digest] = self.redactor.scan(original.value, kind=original.kind)
-            except UnredactableError as error:
-                broken[original.digest] = error
-        return scans, broken
+        drafts = [
+            self.redactor.draft(original, scans[original.digest])
+            for original in fresh
+            if original.digest in scans
+        ]
+        return drafts, kept
 
     def _recall(self, digests: Iterable[bytes]) -> None:
         """Reads which of these contents are stored."""

@@ -8,6 +8,7 @@ from django.db import models
 from apps.accounts.models import Workspace
 from apps.contents.models import Content
 from apps.core.models import Timestamped
+from slmhub.redaction.paths import KEY, without_places
 
 
 class Decision(models.TextChoices):
@@ -41,12 +42,17 @@ class Surrogate(Timestamped):
 
 
 class Finding(Timestamped):
-    """One piece of sensitive data in a content: where it stood in the original, and what was decided."""
+    """One piece of sensitive data in a content: where it stands in the original, and what was decided.
+
+    Row, content and vault hold all that showing and hiding it again needs: nothing is searched for a second
+    time, so that other recognisers than those of its day change nothing about it.
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="findings")
     content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="findings")
     surrogate = models.ForeignKey(Surrogate, on_delete=models.CASCADE, related_name="findings")
-    # In the redacted body: a key that is sensitive itself stands here as its surrogate.
+    # One path for the sealed original and the redacted body (slmhub.redaction.paths). In rows of before there
+    # were versions a sensitive key has its surrogate only, no place (apps.privacy.older_paths reads them).
     path = models.TextField(
         help_text="where in the message, e.g. /content or /tool_calls/0/function/arguments#/email"
     )
@@ -55,6 +61,9 @@ class Finding(Timestamped):
     entity = models.CharField(max_length=40)
     detector = models.CharField(max_length=60)
     score = models.FloatField()
+    recogniser = models.CharField(
+        max_length=40, blank=True, default="", help_text="name and version of what found it"
+    )
     decision = models.CharField(max_length=8, choices=Decision.choices, default=Decision.PENDING)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -66,3 +75,12 @@ class Finding(Timestamped):
             models.Index(fields=["workspace", "entity", "decision"], name="finding_counts"),
             models.Index(fields=["workspace", "-created_at", "-id"], name="finding_list"),
         ]
+
+    @property
+    def is_field_name(self) -> bool:
+        return self.path.endswith(KEY)
+
+    @property
+    def readable_path(self) -> str:
+        """As it reads in the redacted message."""
+        return without_places(self.path)

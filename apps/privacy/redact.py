@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import transaction
 
@@ -19,13 +19,22 @@ from apps.core.bulk import insert
 from apps.privacy.models import Finding
 from apps.privacy.surrogates import Value, Vault
 from slmhub import redaction
-from slmhub.redaction import Entity, PayloadFinding, Surrogate
+from slmhub.redaction import RECOGNISERS, Entity, PayloadFinding
+
+Key = TypeVar("Key", bound=Hashable)
 
 log = logging.getLogger(__name__)
 
 
 class UnredactableError(Exception):
     """The payload could not be searched for sensitive data, so it must not be stored."""
+
+
+class Payload(NamedTuple):
+    """What is to be searched; the kind says what counts as sensitive in it."""
+
+    value: Any
+    kind: ContentKind = ContentKind.MESSAGE
 
 
 @dataclass(frozen=True)
@@ -52,19 +61,29 @@ class Redactor:
         self.keyring = keyring_of(workspace.pk)
         self.vault = Vault(workspace, self.keyring)
 
-    def scan(self, payload: Any, *, kind: ContentKind = ContentKind.MESSAGE) -> Scanned:
-        """Raises UnredactableError."""
+    def scan_all(
+        self, payloads: Mapping[Key, Payload]
+    ) -> tuple[dict[Key, Scanned], dict[Key, UnredactableError]]:
+        """What was found in each payload, and why the others could not be searched."""
+        refused: dict[Key, UnredactableError] = {}
         try:
-            findings = redaction.scan(payload)
-        except redaction.TooDeepError as error:
-            raise UnredactableError("the payload is nested too deeply to be redacted") from error
-        except Exception as error:
-            log.exception("redaction failed")
-            raise UnredactableError(f"the payload could not be redacted ({type(error).__name__})") from error
-        if kind == ContentKind.TOOLS:
-            # A tool set is the developers' own text; its example addresses are no customer's.
-            findings = [found for found in findings if found.entity == Entity.SECRET]
-        return Scanned(payload, findings)
+            found = dict(
+                zip(payloads, redaction.scan_all(one.value for one in payloads.values()), strict=True)
+            )
+        except Exception:
+            # One of them is to blame: alone, each answers for itself.
+            found = {}
+            for key, payload in payloads.items():
+                try:
+                    found[key] = _found_in(payload.value)
+                except UnredactableError as error:
+                    refused[key] = error
+        scans = {key: _scanned(payloads[key], findings) for key, findings in found.items()}
+        return scans, refused
+
+    def scan(self, payload: Any) -> Scanned:
+        """Raises UnredactableError."""
+        return Scanned(payload, _found_in(payload))
 
     def learn(self, scans: Iterable[Scanned]) -> None:
         """Numbers the values of these scans; afterwards `redacted` and `draft` need no query."""
@@ -92,8 +111,9 @@ class Redactor:
             text=text_of(original.kind, body),
             original=seal_original(self.keyring, original),
             size=len(original.plain),
+            recognisers=RECOGNISERS.version,
         )
-        return Draft(content, with_safe_paths(scan.findings, self.vault.text))
+        return Draft(content, redaction.with_names(scan.payload, scan.findings, self.vault.text))
 
     @transaction.atomic
     def store(self, drafts: Sequence[Draft]) -> list[Content]:
@@ -121,6 +141,7 @@ class Redactor:
             entity=found.entity,
             detector=found.detector,
             score=found.score,
+            recogniser=RECOGNISERS.found_by(found.detector),
         )
 
 
@@ -128,40 +149,18 @@ def role_of(kind: ContentKind, body: Any) -> str:
     return str(body.get("role", ""))[:16] if kind == ContentKind.MESSAGE else ""
 
 
-def with_safe_paths(findings: Sequence[PayloadFinding], surrogate: Surrogate) -> list[PayloadFinding]:
-    """The findings with their paths as they read in the redacted body: a key may be sensitive itself."""
-    keys = [found for found in findings if found.path.endswith("^")]
-    if not keys:
-        return list(findings)
-    names = _safe_keys(keys, surrogate)
-    return [replace(found, path=_safe_path(found.path, names)) for found in findings]
+def _found_in(payload: Any) -> list[PayloadFinding]:
+    try:
+        return redaction.scan(payload)
+    except redaction.TooDeepError as error:
+        raise UnredactableError("the payload is nested too deeply to be redacted") from error
+    except Exception as error:
+        log.exception("redaction failed")
+        raise UnredactableError(f"the payload could not be redacted ({type(error).__name__})") from error
 
 
-def _safe_keys(keys: Sequence[PayloadFinding], surrogate: Surrogate) -> dict[str, str]:
-    """Path of a member → its key with all findings replaced, escaped."""
-    names = {}
-    for path in {found.path for found in keys}:
-        member = path[:-1]
-        key = _unescaped(member.rpartition("/")[2])
-        here = [found for found in keys if found.path == path]
-        spans = [redaction.Finding(f.start, f.end, f.entity, f.score, f.detector) for f in here]
-        names[member] = _escaped(redaction.replace(key, spans, surrogate))
-    return names
-
-
-def _safe_path(path: str, names: dict[str, str]) -> str:
-    raw, safe = "", ""
-    for index, segment in enumerate(path.split("/")):
-        name = segment.rstrip("#^")
-        raw += f"/{segment}" if index else segment
-        member = raw[: len(raw) - (len(segment) - len(name))]
-        safe += ("/" if index else "") + names.get(member, name) + segment[len(name) :]
-    return safe
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1").replace("#", "~2").replace("^", "~3")
-
-
-def _unescaped(key: str) -> str:
-    return key.replace("~3", "^").replace("~2", "#").replace("~1", "/").replace("~0", "~")
+def _scanned(payload: Payload, findings: list[PayloadFinding]) -> Scanned:
+    if payload.kind == ContentKind.TOOLS:
+        # A tool set is the developers' own text; its example addresses are no customer's.
+        findings = [found for found in findings if found.entity == Entity.SECRET]
+    return Scanned(payload.value, findings)

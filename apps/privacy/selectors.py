@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db.models import Count, QuerySet
 
 from apps.accounts.models import Workspace
-from apps.contents.models import Content
 from apps.privacy.models import Decision, Finding
 from slmhub import redaction
-from slmhub.redaction import DETECTORS, Entity
+from slmhub.redaction import RECOGNISERS, Entity
 
 AROUND = 90
 
@@ -80,8 +78,8 @@ def of_contents(content_ids: Iterable[int]) -> dict[int, list[Finding]]:
 def policy() -> list[PolicyRow]:
     """What is looked for; every detector is on."""
     rows = {entity.value: PolicyRow(entity.value, []) for entity in Entity}
-    for detector in DETECTORS:
-        rows[detector.entity.value].detectors.append(detector.name)
+    for target in RECOGNISERS.targets:
+        rows[target.entity.value].detectors.append(target.detector)
     return list(rows.values())
 
 
@@ -106,7 +104,10 @@ def _context(finding: Finding, hidden: Iterable[Finding]) -> Context:
     is_shown = finding.decision == Decision.REJECTED
     length = finding.end - finding.start if is_shown else len(finding.surrogate.text)
     start = finding.start + shift
-    text = _text(finding.content, finding.path)
+    try:
+        text = redaction.redacted_text_at(finding.content.body, finding.path)
+    except KeyError:
+        text = ""
     end = start + length
     return Context(
         finding=finding,
@@ -114,11 +115,3 @@ def _context(finding: Finding, hidden: Iterable[Finding]) -> Context:
         shown=text[start:end] or finding.surrogate.text,
         after=text[end : end + AROUND] + ("…" if len(text) > end + AROUND else ""),
     )
-
-
-def _text(content: Content, path: str) -> str:
-    body: Any = content.body
-    try:
-        return redaction.text_at(body, path)
-    except KeyError:
-        return ""

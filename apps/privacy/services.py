@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,10 +17,8 @@ from apps.core.errors import ConflictError, HubError
 from apps.events.services import publish
 from apps.privacy.events import FindingDecided, OriginalRevealed
 from apps.privacy.models import Decision, Finding
-from apps.privacy.redact import with_safe_paths
-from apps.privacy.surrogates import Value, Vault
-from slmhub import redaction
-from slmhub.redaction import PayloadFinding
+from apps.privacy.rendering import hidden_again
+from apps.privacy.surrogates import Vault
 
 MOST_AT_ONCE = 500
 _IDS_IN_EVENT = 50
@@ -40,7 +37,8 @@ def decide(*, findings: Iterable[Finding], decision: Decision, actor: User) -> i
     """Confirms, rejects or reopens findings of one workspace; returns how many changed.
 
     A rejected finding's value is shown again everywhere, from the original; taking that back hides it again.
-    Raises OriginalNotStoredError, FieldNameError, TooManyFindingsError; then nothing has changed.
+    Raises OriginalNotStoredError, FieldNameError, TooManyFindingsError, ValueMovedError; then nothing has
+    changed.
     """
     chosen = list(findings)
     if not chosen:
@@ -76,7 +74,7 @@ def reveal(*, finding: Finding, actor: User) -> str:
 
 
 def _refuse_field_names(findings: Iterable[Finding], decision: Decision) -> None:
-    if decision == Decision.REJECTED and any(finding.path.endswith("^") for finding in findings):
+    if decision == Decision.REJECTED and any(finding.is_field_name for finding in findings):
         raise FieldNameError(
             "A finding that is the name of a field stays hidden.",
             hint="Confirm it, or leave it out of the selection.",
@@ -90,7 +88,7 @@ def _shown_or_hidden(findings: Iterable[Finding], decision: Decision) -> set[int
 
 
 def _render(workspace: Workspace, content_ids: set[int]) -> None:
-    """Makes body and text of these contents anew from their originals."""
+    """Makes body and text of these contents anew: from their originals and what is to stay hidden in them."""
     if not content_ids:
         return
     vault = Vault(workspace, keyring(workspace.pk))
@@ -99,32 +97,7 @@ def _render(workspace: Workspace, content_ids: set[int]) -> None:
     for finding in standing.select_related("surrogate"):
         hidden[finding.content_id].append(finding)
     for content in Content.objects.filter(workspace=workspace, pk__in=content_ids):
-        content.body = _redacted(vault, content, hidden[content.pk])
+        original = open_original(vault.keyring, content)
+        content.body = hidden_again(original, hidden[content.pk], vault)
         content.text = text_of(ContentKind(content.kind), content.body)
         content.save(update_fields=["body", "text"])
-
-
-def _redacted(vault: Vault, content: Content, hidden: Sequence[Finding]) -> Any:
-    original = open_original(vault.keyring, content)
-    paths = _original_paths(vault, original, hidden)
-    surrogates: dict[tuple[str, str], str] = {}
-    found = []
-    for finding in hidden:
-        path = paths.get((finding.path, finding.start, finding.end), finding.path)
-        value = redaction.text_at(original, path)[finding.start : finding.end]
-        surrogates[finding.entity, value] = finding.surrogate.text
-        place = (path, finding.start, finding.end)
-        found.append(PayloadFinding(*place, finding.entity, finding.score, finding.detector, value))
-    return redaction.apply(original, found, lambda entity, value: surrogates[entity, value])
-
-
-def _original_paths(
-    vault: Vault, original: Any, hidden: Sequence[Finding]
-) -> dict[tuple[str, int, int], str]:
-    """Stored place → path in the original, where keys on the way are hidden under their surrogates."""
-    if not any(finding.path.endswith("^") for finding in hidden):
-        return {}
-    scanned = redaction.scan(original)
-    vault.learn(Value(found.entity, found.value) for found in scanned)
-    safe = with_safe_paths(scanned, vault.text)
-    return {(new.path, new.start, new.end): old.path for old, new in zip(scanned, safe, strict=True)}

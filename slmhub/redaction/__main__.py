@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from slmhub.redaction.detect import detect
 from slmhub.redaction.findings import Numbering, replace
+from slmhub.redaction.recognisers.registry import detect
 
 
 def main() -> int:

@@ -1,21 +1,19 @@
-"""Findings inside a JSON-like payload, and their replacement so that what was JSON stays JSON.
-
-A path is a JSON pointer to the text that a finding's offsets count in. "#" steps into the JSON document that
-a string holds (tool arguments, tool results); a last "^" means the member's key instead of its value. In
-keys, ~0 ~1 ~2 ~3 stand for ~ / # ^.
-"""
+"""Findings inside JSON-like payloads, and their replacement so that what was JSON stays JSON."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from slmhub.redaction.detect import detect
+from slmhub.redaction import paths
 from slmhub.redaction.findings import Finding, Surrogate, replace
+from slmhub.redaction.paths import Member, Step
+from slmhub.redaction.recognisers.recogniser import PlainText
+from slmhub.redaction.recognisers.registry import RECOGNISERS, RecogniserSet
 
 _DEEPEST = 100
 _DOCUMENTS_DEEP = 8
@@ -28,7 +26,10 @@ _SHORTEST_BASE64 = 1024
 
 @dataclass(frozen=True)
 class PayloadFinding:
-    """A finding at a path; `start` and `end` count in the decoded text there, where `value` stands."""
+    """A finding at a path (see `paths`); `start` and `end` count in the decoded text there.
+
+    `value` is what stands between them.
+    """
 
     path: str
     start: int
@@ -43,138 +44,241 @@ class TooDeepError(ValueError):
     """The payload is nested deeper than any message is."""
 
 
-_FindingsByPath = dict[str, list[PayloadFinding]]
-
-
-_Path = tuple["_Path", str] | None
+# The way to a value, from its end: the way before it, a name or an index (None steps into a document), and
+# the object that the name is of.
+_Way = tuple["_Way", str | int | None, Mapping[str, Any] | None] | None
 
 
 class _Place(NamedTuple):
-    """Where a walk stands: the segments up to here (written out only for a finding), the nearest key, levels
-    of nesting and of documents in documents."""
+    """Where a walk stands: the way up to here (written out only for a finding), the nearest key, levels of
+    nesting and of documents in documents."""
 
-    path: _Path = None
+    way: _Way = None
     key: str = ""
     depth: int = 0
     documents: int = 0
 
 
-class _Leaf(NamedTuple):
-    """A text at a place; `is_key` when it is the member's key."""
-
-    path: _Path
-    key: str
-    text: str
-    is_key: bool = False
-
-
 def scan(payload: Any) -> list[PayloadFinding]:
     """All findings of a payload in document order. Raises TooDeepError."""
-    return [
-        PayloadFinding(
-            _written(leaf), found.start, found.end, found.entity, found.score, found.detector,
-            leaf.text[found.start : found.end],
-        )
-        for leaf in _leaves(payload, _Place())
-        for found in detect(leaf.text, key=leaf.key)
-    ]  # fmt: skip
+    return scan_all([payload])[0]
+
+
+def scan_all(payloads: Iterable[Any], recognisers: RecogniserSet = RECOGNISERS) -> list[list[PayloadFinding]]:
+    """The findings of each payload; the recognisers get the texts of all of them at once.
+
+    Raises TooDeepError.
+    """
+    walk = _Walk()
+    ends = []
+    for payload in payloads:
+        walk.through(payload, _Place())
+        ends.append(len(walk.occurrences))
+    texts = [PlainText(*one) for one in walk.numbers]
+    found = recognisers.find(texts)
+    hits = [(at, one) for at, one in enumerate(walk.occurrences) if found[one[1]]]
+    sensitive = {id(way) for _, (way, _, is_key) in hits if is_key}
+    scanned: list[list[PayloadFinding]] = [[] for _ in ends]
+    number = 0
+    for at, (way, text, is_key) in hits:
+        while at >= ends[number]:
+            number += 1
+        path = _path_of(way, is_key, sensitive)
+        scanned[number] += [_at_path(path, texts[text].text, one) for one in found[text]]
+    return scanned
 
 
 def apply(payload: Any, findings: Iterable[PayloadFinding], surrogate: Surrogate) -> Any:
     """A new payload with the findings replaced; one whose value is no longer at its place is left out.
 
-    A number that holds a finding becomes a string. What holds no finding is shared with the old payload.
+    A number that holds a finding becomes a string, and two keys that would read alike are told apart. What
+    holds no finding is shared with the old payload.
     """
-    by_path: _FindingsByPath = defaultdict(list)
+    branch = _branch_of(findings)
+    return payload if branch is None else _replaced(payload, branch, surrogate)
+
+
+def with_names(
+    payload: Any, findings: Iterable[PayloadFinding], surrogate: Surrogate
+) -> list[PayloadFinding]:
+    """The same findings, their paths completed with what `apply` leaves of the keys on the way."""
+    found = list(findings)
+    root = _branch_of(one for one in found if paths.PLACE in one.path)
+    if root is None:
+        return found
+    return [
+        dataclasses.replace(one, path=_named(payload, root, one.path, surrogate))
+        if paths.PLACE in one.path
+        else one
+        for one in found
+    ]
+
+
+class _Walk:
+    """The texts of payloads, each different one once: what an agent says comes back all the time."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[str, str], int] = {}
+        self.occurrences: list[tuple[_Way, int, bool]] = []
+
+    def through(self, value: Any, place: _Place) -> None:
+        way, key, depth, documents = place
+        if isinstance(value, str):
+            document = _searchable_document(value, depth, documents)
+            if document is not None:
+                self.through(document, _Place((way, None, None), key, depth, documents + 1))
+            elif not _is_media(value):
+                self._take(way, value, key)
+        elif isinstance(value, dict):
+            _refuse_depth(place)
+            for name, item in value.items():
+                here = (way, name, value)
+                self._take(here, name, "", True)
+                if isinstance(item, str) and _is_plain(item):
+                    self._take(here, item, name)
+                elif isinstance(item, str | dict | list):
+                    self.through(item, _Place(here, name, depth + 1, documents))
+                elif _is_long_number(item):
+                    self._take(here, str(item), name)
+        elif isinstance(value, list):
+            _refuse_depth(place)
+            for index, item in enumerate(value):
+                self.through(item, _Place((way, index, None), key, depth + 1, documents))
+        elif _is_long_number(value):
+            self._take(way, str(value), key)
+
+    def _take(self, way: _Way, text: str, key: str, is_key: bool = False) -> None:
+        number = self.numbers.setdefault((text, key), len(self.numbers))
+        self.occurrences.append((way, number, is_key))
+
+
+def _at_path(path: str, text: str, found: Finding) -> PayloadFinding:
+    value = text[found.start : found.end]
+    return PayloadFinding(path, found.start, found.end, found.entity, found.score, found.detector, value)
+
+
+def _path_of(way: _Way, is_key: bool = False, sensitive: Collection[int] = ()) -> str:
+    """`sensitive` are the ids of the ways to members whose keys hold findings themselves."""
+    path: list[Step] = [paths.KEY] if is_key else []
+    while way is not None:
+        before, name, container = way
+        if name is None:
+            path.append(paths.DOCUMENT)
+        elif container is not None and id(way) in sensitive:
+            path.append(Member("", sorted(container).index(str(name))))
+        else:
+            path.append(Member(str(name)))
+        way = before
+    return paths.written(reversed(path))
+
+
+@dataclass
+class _Branch:
+    """The findings at and below one value: in its key, in its text, in the document that its text holds, and
+    in its members, by name or, where their keys hold findings, by place."""
+
+    key: list[PayloadFinding] = field(default_factory=list)
+    text: list[PayloadFinding] = field(default_factory=list)
+    document: _Branch | None = None
+    members: dict[str, _Branch] = field(default_factory=dict)
+    placed: dict[int, _Branch] = field(default_factory=dict)
+
+    def by_sensitive_key(self, value: Mapping[str, Any]) -> dict[str, _Branch]:
+        """`placed`, by the keys of this object."""
+        keys = sorted(value) if self.placed else []
+        return {keys[place]: branch for place, branch in self.placed.items() if place < len(keys)}
+
+
+def _branch_of(findings: Iterable[PayloadFinding]) -> _Branch | None:
+    root = None
     for finding in findings:
-        by_path[finding.path].append(finding)
-    if not by_path:
-        return payload
-    return _replaced(payload, "", _Replacing(by_path, _ways(by_path), surrogate))
+        if root is None:
+            root = _Branch()
+        branch, is_key = root, False
+        for step in paths.steps(finding.path):
+            if step == paths.KEY:
+                is_key = True
+            elif step == paths.DOCUMENT:
+                branch.document = branch.document or _Branch()
+                branch = branch.document
+            elif step.place is None:
+                branch = branch.members.setdefault(step.name, _Branch())
+            else:
+                branch = branch.placed.setdefault(step.place, _Branch())
+        (branch.key if is_key else branch.text).append(finding)
+    return root
 
 
-def text_at(payload: Any, path: str) -> str:
-    """The text that offsets at this path count in. Raises KeyError, TooDeepError."""
-    for leaf in _leaves(payload, _Place()):
-        if _written(leaf) == path:
-            return leaf.text
-    raise KeyError(path)
-
-
-def _written(leaf: _Leaf) -> str:
-    segments = ["^"] if leaf.is_key else []
-    path = leaf.path
-    while path is not None:
-        path, segment = path
-        segments.append("#" if segment == "#" else f"/{_escaped(segment[1:])}")
-    return "".join(reversed(segments))
-
-
-def _leaves(value: Any, place: _Place) -> Iterator[_Leaf]:
-    """Segments are "#" or start with "/"."""
-    path, key, depth, documents = place
+def _replaced(value: Any, branch: _Branch, surrogate: Surrogate) -> Any:
     if isinstance(value, str):
-        document = _document(value, depth, documents)
-        if document is not None:
-            yield from _leaves(document, _Place((path, "#"), key, depth, documents + 1))
-        elif not _is_media(value):
-            yield _Leaf(path, key, value)
-    elif isinstance(value, dict):
-        _refuse_depth(place)
-        for name, item in value.items():
-            here = (path, f"/{name}")
-            yield _Leaf(here, "", name, True)
-            if isinstance(item, str) and _is_plain(item):
-                yield _Leaf(here, name, item)
-            elif item is not None:
-                yield from _leaves(item, _Place(here, name, depth + 1, documents))
-    elif isinstance(value, list):
-        _refuse_depth(place)
-        for index, item in enumerate(value):
-            yield from _leaves(item, _Place((path, f"/{index}"), key, depth + 1, documents))
-    elif _is_long_number(value):
-        yield _Leaf(path, key, str(value))
-
-
-class _Replacing(NamedTuple):
-    """`ways` holds the path of every container on the way to a finding: all else stays as it is."""
-
-    by_path: _FindingsByPath
-    ways: set[str]
-    surrogate: Surrogate
-
-
-def _ways(paths: Iterable[str]) -> set[str]:
-    ends = re.compile(r"(?=[/#^])|$")
-    return {path[: end.start()] for path in paths for end in ends.finditer(path)}
-
-
-def _replaced(value: Any, path: str, replacing: _Replacing) -> Any:
-    if path not in replacing.ways:
-        return value
-    if isinstance(value, str):
-        return _replaced_text(value, path, replacing)
-    by_path, _, surrogate = replacing
-    if isinstance(value, dict):
-        members = ((key, f"{path}/{_escaped(key)}", item) for key, item in value.items())
-        return {
-            _with_surrogates(key, by_path.get(f"{below}^", ()), surrogate): _replaced(item, below, replacing)
-            for key, below, item in members
-        }
+        return _replaced_text(value, branch, surrogate)
     if isinstance(value, list):
-        return [_replaced(item, f"{path}/{index}", replacing) for index, item in enumerate(value)]
-    if path in by_path and _is_long_number(value):
-        changed = _with_surrogates(str(value), by_path[path], surrogate)
+        items = list(value)
+        for name, below in branch.members.items():
+            if name.isdecimal() and int(name) < len(items):
+                items[int(name)] = _replaced(items[int(name)], below, surrogate)
+        return items
+    if isinstance(value, dict):
+        members = dict(value)
+        by_key = branch.by_sensitive_key(value)
+        names = _names(value, by_key, surrogate)
+        for key, below in (branch.members | by_key).items():
+            if key in members:
+                members[key] = _replaced(members[key], below, surrogate)
+        return {names.get(key, key): item for key, item in members.items()} if names else members
+    if _is_long_number(value):
+        changed = _with_surrogates(str(value), branch.text, surrogate)
         return value if changed == str(value) else changed
     return value
 
 
-def _replaced_text(text: str, path: str, replacing: _Replacing) -> str:
-    document = _json(text) if f"{path}#" in replacing.ways else None
-    if document is None:
-        return _with_surrogates(text, replacing.by_path.get(path, ()), replacing.surrogate)
-    changed = _replaced(document, f"{path}#", replacing)
+def _replaced_text(text: str, branch: _Branch, surrogate: Surrogate) -> str:
+    document = document_in(text) if branch.document is not None else None
+    if branch.document is None or document is None:
+        return _with_surrogates(text, branch.text, surrogate)
+    changed = _replaced(document, branch.document, surrogate)
     return text if changed == document else _written_like(text, document, changed)
+
+
+def _names(value: Mapping[str, Any], by_key: Mapping[str, _Branch], surrogate: Surrogate) -> dict[str, str]:
+    """Keys that hold findings → what is left of them.
+
+    An address in two spellings has one surrogate: a number behind it keeps the second member from taking the
+    place of the first.
+    """
+    names: dict[str, str] = {}
+    if not by_key:
+        return names
+    taken = value.keys() - by_key.keys()
+    for key in sorted(by_key):
+        first = name = _with_surrogates(key, by_key[key].key, surrogate)
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{first} {number}"
+        taken.add(name)
+        names[key] = name
+    return names
+
+
+def _named(value: Any, branch: _Branch, path: str, surrogate: Surrogate) -> str:
+    """Walks the payload along the path; `branch` is that of all findings of the payload."""
+    named: list[Step] = []
+    for step in paths.steps(path):
+        if step == paths.DOCUMENT:
+            assert branch.document is not None
+            value, branch = document_in(value), branch.document
+        elif isinstance(step, Member) and isinstance(value, list):
+            value, branch = value[int(step.name)], branch.members[step.name]
+        elif isinstance(step, Member) and step.place is None:
+            value, branch = value[step.name], branch.members[step.name]
+        elif isinstance(step, Member):
+            by_key = branch.by_sensitive_key(value)
+            key = paths.key_in_original(value, step)
+            step = Member(_names(value, by_key, surrogate)[key], step.place)
+            value, branch = value[key], by_key[key]
+        named.append(step)
+    return paths.written(named)
 
 
 def _with_surrogates(text: str, findings: Iterable[PayloadFinding], surrogate: Surrogate) -> str:
@@ -186,15 +290,16 @@ def _with_surrogates(text: str, findings: Iterable[PayloadFinding], surrogate: S
     return replace(text, standing, surrogate) if standing else text
 
 
-def _document(text: str, depth: int, documents: int) -> Any:
-    """The object or list that the text holds as JSON; None when it is plain text."""
+def _searchable_document(text: str, depth: int, documents: int) -> Any:
+    """The document to look into; None when the text is to be searched as it stands."""
     if documents >= _DOCUMENTS_DEEP:
         return None
-    document = _json(text)
+    document = document_in(text)
     return document if document is not None and _is_shallow(document, depth) else None
 
 
-def _json(text: str) -> Any:
+def document_in(text: str) -> Any:
+    """The object or list that a text is as JSON, None for any other text."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
@@ -237,13 +342,9 @@ def _items(container: Any) -> Iterable[Any]:
 
 def _refuse_depth(place: _Place) -> None:
     if place.depth > _DEEPEST + 1:
-        where = _written(_Leaf(place.path, "", ""))[:200]
+        where = _path_of(place.way)[:200]
         raise TooDeepError(f"the payload is nested deeper than {_DEEPEST} levels at {where}")
 
 
 def _is_long_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _SHORTEST_NUMBER
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1").replace("#", "~2").replace("^", "~3")

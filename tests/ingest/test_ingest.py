@@ -18,6 +18,7 @@ from apps.traces.models import Audience, Introduction, Outcome, Session, Source,
 from apps.traces.selectors import messages_of, messages_of_many
 from slmhub import formats
 from slmhub.formats.records import SpanKind
+from tests.redaction.other_recognisers import Broken, use
 from tests.traces.calls import PROMPT, TOOLS, asks_tool, row, says, session_rows, taken_in, user
 from tests.world import World
 
@@ -181,12 +182,7 @@ class TestRejects:
     def test_what_cannot_be_redacted_is_never_stored(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(payload: Any) -> Any:
-            if "poison" in str(payload):
-                raise RuntimeError("detector failed")
-            return []
-
-        monkeypatch.setattr("apps.privacy.redact.redaction.scan", broken)
+        use(monkeypatch, Broken("poison"))
         rejects = io.StringIO()
         rows = [row("1", [user("poison")], says("a")), row("2", [user("fine")], says("b"))]
         summary = taken_in(world.agent, rows, rejects=rejects)

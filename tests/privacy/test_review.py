@@ -57,7 +57,9 @@ class TestSurrogates:
         result = {"people": {"bob@acme.org": {"mail": "eve@acme.org"}}}
         taken_in(world.agent, [row("1", [tool_says(result)], says("ok"))])
         paths = sorted(Finding.objects.values_list("path", flat=True))
-        assert paths == ["/content#/people/[EMAIL_1]/mail", "/content#/people/[EMAIL_1]^"]
+        assert paths == ["/content#/people/[EMAIL_1]~40/mail", "/content#/people/[EMAIL_1]~40^"]
+        html = world.client(world.viewer).get(world.workspace_url("privacy:findings")).content.decode()
+        assert "/content#/people/[EMAIL_1]/mail" in html
 
 
 class TestDecide:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmhub.redaction import DETECTORS, Finding, Numbering, detect, merge, redact, replace
+from slmhub.redaction import RECOGNISERS, Finding, Numbering, detect, merge, redact, replace
 from tests.redaction.data import LABELS, corpus, needs_data
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -145,7 +145,7 @@ def test_it_takes_linear_time_on_hostile_text(hostile: str) -> None:
 
 
 def test_its_detectors_have_one_name_each() -> None:
-    names = [detector.name for detector in DETECTORS]
+    names = [target.detector for target in RECOGNISERS.targets]
     assert len(set(names)) == len(names)
 
 

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slmhub.redaction import Numbering, PayloadFinding, TooDeepError, apply, scan, text_at
+from slmhub.redaction import (
+    Numbering,
+    PayloadFinding,
+    TooDeepError,
+    apply,
+    redacted_text_at,
+    scan,
+    text_at,
+    with_names,
+)
+from slmhub.redaction.paths import without_places
 from tests.redaction.data import GOLD, TAU, needs_data, rows_of
 
 
@@ -82,6 +92,33 @@ def test_it_escapes_the_marks_of_a_path_in_keys() -> None:
     assert apply(payload, [finding], Numbering()) == {"a/b~c#d^": "[EMAIL_1]"}
 
 
+def test_a_path_names_a_sensitive_key_by_its_place_and_then_by_what_is_left_of_it() -> None:
+    payload = {"people": {"zoe": 1, "mia@example.com": {"mail": "leo@example.com"}}}
+    found, numbering = scan(payload), Numbering()
+    assert [one.path for one in found] == ["/people/~40^", "/people/~40/mail"]
+    after = apply(payload, found, numbering)
+    assert after == {"people": {"zoe": 1, "[EMAIL_1]": {"mail": "[EMAIL_2]"}}}
+    named = [one.path for one in with_names(payload, found, numbering)]
+    assert named == ["/people/[EMAIL_1]~40^", "/people/[EMAIL_1]~40/mail"]
+    assert [text_at(payload, path) for path in named] == ["mia@example.com", "leo@example.com"]
+    assert [redacted_text_at(after, path) for path in named] == ["[EMAIL_1]", "[EMAIL_2]"]
+    assert [without_places(path) for path in named] == ["/people/[EMAIL_1]^", "/people/[EMAIL_1]/mail"]
+
+
+def test_two_keys_that_would_read_alike_stay_two() -> None:
+    payload = {"Mia@example.com": "a", "mia@example.com": "leo@example.com", "[EMAIL_1]": "b"}
+    found = scan(payload)
+    after = apply(payload, found, one_for_all)
+    assert after == {"[X] 2": "[X]", "[X]": "a", "[EMAIL_1]": "b"}
+    named = with_names(payload, found, one_for_all)
+    assert [one.path for one in named] == ["/[X]~40^", "/[X] 2~42^", "/[X] 2~42"]
+    assert [redacted_text_at(after, one.path) for one in named] == ["[X]", "[X] 2", "[X]"]
+
+
+def one_for_all(_entity: str, _value: str) -> str:
+    return "[X]"
+
+
 def test_it_applies_only_the_chosen_findings() -> None:
     payload = {"content": "mia@example.com and leo@example.com"}
     kept = scan(payload)[1:]
@@ -136,6 +173,27 @@ def test_it_leaves_no_value_and_valid_json_whatever_the_payload(payload: Any) ->
     assert "mia@example.com" not in written
     assert scan(after) == []
     assert sum(map(is_document, strings(after))) == sum(map(is_document, strings(payload)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(payloads)
+def test_one_path_leads_through_the_original_and_the_redacted_payload(payload: Any) -> None:
+    """Wherever a database has put the keys meanwhile."""
+    numbering = Numbering()
+    found = scan(payload)
+    named = with_names(payload, found, numbering)
+    after = apply(payload, named, numbering)
+    assert after == apply(payload, found, numbering)
+    for one in named:
+        assert text_at(turned(payload), one.path)[one.start : one.end] == one.value
+        assert numbering(one.entity, one.value) in redacted_text_at(turned(after), one.path)
+        assert "mia@example.com" not in one.path
+
+
+def turned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: turned(item) for key, item in reversed(value.items())}
+    return [turned(item) for item in value] if isinstance(value, list) else value
 
 
 def strings(value: Any) -> Iterator[str]:

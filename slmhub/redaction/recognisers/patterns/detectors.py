@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from slmhub.redaction import checks
-from slmhub.redaction.checks import Span
 from slmhub.redaction.findings import Entity
+from slmhub.redaction.recognisers.patterns import checks
+from slmhub.redaction.recognisers.patterns.checks import Span
 
 
 class Detector(NamedTuple):
