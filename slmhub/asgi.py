@@ -19,6 +19,7 @@ from django.conf import settings  # noqa: E402
 
 from apps.accounts.snapshot import Keys  # noqa: E402
 from apps.events.routing import websocket_urlpatterns  # noqa: E402
+from apps.events.wakeup import hints  # noqa: E402
 from apps.gateway.asgi import Gateway  # noqa: E402
 from apps.intake.asgi import Intake  # noqa: E402
 from apps.intake.gate import CallsGate  # noqa: E402
@@ -52,6 +53,8 @@ async def lifespan(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await gateway.start()
+            hints().tell(keys.hint)
+            hints().tell(gateway.snapshot.hint)
             await send({"type": "lifespan.startup.complete"})
         else:
             await gateway.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,8 +55,15 @@ def create_key(workspace: Workspace, number: int = 1) -> WorkspaceKey:
 
 
 def keyring(workspace_id: int) -> Keyring:
-    rows = WorkspaceKey.objects.filter(workspace_id=workspace_id).order_by("number")
-    opened = tuple((row.number, _open(bytes(row.sealed), workspace_id, row.number)) for row in rows)
+    rows = WorkspaceKey.objects.filter(workspace_id=workspace_id)
+    return opened_keyring(workspace_id, dict(rows.values_list("number", "sealed")))
+
+
+def opened_keyring(workspace_id: int, sealed: Mapping[int, bytes]) -> Keyring:
+    """The keyring of a workspace whose sealed keys have been read, by number."""
+    opened = tuple(
+        (number, _open(bytes(record), workspace_id, number)) for number, record in sorted(sealed.items())
+    )
     if not opened:
         raise NoKeyError(f"workspace {workspace_id} has no key")
     return Keyring(opened)

@@ -131,6 +131,12 @@ class ApiKey(Timestamped):
         return self.revoked_at is None and scope in self.scopes
 
 
+class Revision(models.Model):
+    """One row, with another stamp after every change of keys, agents, teachers and routes (`revision`)."""
+
+    stamp = models.UUIDField()
+
+
 class Invitation(Timestamped):
     """A link that makes its first visitor a member; only the SHA-256 of its token is kept."""
 

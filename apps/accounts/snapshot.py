@@ -1,7 +1,7 @@
 """Keys and agents in memory, for the raw ASGI applications: a request makes no database query.
 
-What is kept is read anew every `REFRESH_S`, so a revoked key is refused after at most `STALENESS_S`. A key
-that is not known is looked for once more in what is read then: SDKs take 401 as final and drop spans.
+A key that is not known is looked for once more, in what has changed by then: SDKs take 401 as final and drop
+spans.
 """
 
 from __future__ import annotations
@@ -9,27 +9,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import Error, close_old_connections
+from django.db.models import JSONField, Value
 from django.utils import timezone
 
 from apps.accounts.models import Agent, ApiKey
+from apps.accounts.refreshing import RefreshingSnapshot
 from apps.accounts.rights import Scope
 
-REFRESH_S = 0.5
-STALENESS_S = 1.0
-# Unknown keys, however many, ask the database no more often than this.
-RENEW_EVERY_S = 0.1
 # "Last used" of a key may lag by so much: a write with every request would slow all of them.
 NOTE_USE_EVERY_S = 15.0
-
-Value = TypeVar("Value")
 
 log = logging.getLogger(__name__)
 
@@ -77,76 +71,22 @@ class Directory:
 
 
 def read() -> Directory:
-    close_old_connections()
+    """Keys and agents in one query; an agent is a row without scopes."""
     keys = ApiKey.objects.filter(revoked_at=None)
-    return Directory(
-        keys={
-            key.digest: KeyEntry(key.pk, key.workspace_id, key.agent_id, frozenset(key.scopes))
-            for key in keys
-        },
-        agents={(agent.workspace_id, agent.slug): agent.pk for agent in Agent.objects.all()},
+    agents = Agent.objects.annotate(none=Value(None, output_field=JSONField()))
+    rows = keys.values_list("workspace", "agent", "pk", "digest", "scopes").union(
+        agents.values_list("workspace", "pk", "pk", "slug", "none"), all=True
     )
+    directory = Directory()
+    for workspace, agent, pk, name, scopes in rows:
+        if scopes is None:
+            directory.agents[workspace, name] = agent
+        else:
+            directory.keys[name] = KeyEntry(pk, workspace, agent, frozenset(scopes))
+    return directory
 
 
-class Kept(Generic[Value]):
-    """What `read` returned last, kept fresh by one task of this process."""
-
-    def __init__(self, read: Callable[[], Value], empty: Value) -> None:
-        self.current = empty
-        self.is_read = False
-        self._read = read
-        self._task: asyncio.Task[None] | None = None
-        self._renewal: asyncio.Task[None] | None = None
-        self._began_at = 0.0
-        # A reading that began earlier must not end later.
-        self._reading = asyncio.Lock()
-
-    async def start(self) -> None:
-        """Reads it and keeps it fresh; does nothing when that is so already."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._keep_fresh())
-            await self._refresh()
-
-    async def stop(self) -> None:
-        for task in (self._task, self._renewal):
-            if task is not None:
-                task.cancel()
-        self._task = self._renewal = None
-
-    async def _keep_fresh(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            await self._refresh()
-
-    async def renew(self) -> None:
-        """Returns after a reading that began after this was called; all who wait share it.
-
-        A database that does not answer within `STALENESS_S` leaves what was read last in force.
-        """
-        if self._renewal is None:
-            self._renewal = asyncio.create_task(self._renew())
-        await asyncio.wait([self._renewal], timeout=STALENESS_S)
-
-    async def _renew(self) -> None:
-        async with self._reading:
-            await asyncio.sleep(self._began_at + RENEW_EVERY_S - time.monotonic())
-            self._renewal = None
-            await self._read_now()
-
-    async def _refresh(self) -> None:
-        async with self._reading:
-            await self._read_now()
-
-    async def _read_now(self) -> None:
-        self._began_at = time.monotonic()
-        try:
-            self.current = await sync_to_async(self._read)()
-            self.is_read = True
-        except Exception:
-            log.exception("%s failed; what was read last stays in force", self._read.__module__)
-
-
-class Keys(Kept[Directory]):
+class Keys(RefreshingSnapshot[Directory]):
     """The keys in force; notes beside the requests when each was used."""
 
     def __init__(self) -> None:

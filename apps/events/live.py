@@ -10,18 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 from collections import defaultdict
 from typing import Any
 
 import orjson
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.db import close_old_connections
 
 from apps.events.models import Event
-from apps.events.wakeup import CHANNEL, short_address, sockets_dir
+from apps.events.wakeup import hints
 
 POLL_S = 1.0
 BATCH = 500
@@ -73,8 +70,8 @@ class Registry:
                 del self.subscribers[subscriber.workspace_id]
 
     def _start(self) -> None:
-        listen = self._listen_to_redis if settings.REDIS_URL else self._listen_to_socket
-        self._tasks = {asyncio.create_task(self._pump()), asyncio.create_task(listen())}
+        hints().tell(self._wake.set)
+        self._tasks = {asyncio.create_task(self._pump())}
 
     async def _pump(self) -> None:
         while True:
@@ -100,37 +97,6 @@ class Registry:
                         subscriber.offer(number, message)
                 if len(messages) < BATCH:
                     break
-
-    async def _listen_to_socket(self) -> None:
-        folder = sockets_dir()
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{os.getpid()}.sock"
-        path.unlink(missing_ok=True)
-        loop = asyncio.get_running_loop()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-            with short_address(path) as address:
-                receiver.bind(address)
-            receiver.setblocking(False)
-            try:
-                while True:
-                    await loop.sock_recv(receiver, 16)
-                    self._wake.set()
-            finally:
-                path.unlink(missing_ok=True)
-
-    async def _listen_to_redis(self) -> None:
-        import redis.asyncio as redis
-
-        # A timeout of sockets would bring the `wait_for` of `_pump`'s comment back; `POLL_S` bounds the harm.
-        client = redis.from_url(settings.REDIS_URL, socket_timeout=None)
-        while True:
-            try:
-                async with client.pubsub() as channel:
-                    await channel.subscribe(CHANNEL)
-                    async for _ in channel.listen():
-                        self._wake.set()
-            except redis.RedisError:
-                await asyncio.sleep(POLL_S)
 
 
 _registries: dict[asyncio.AbstractEventLoop, Registry] = {}

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import orjson
 
+from apps.accounts.refreshing import RefreshingSnapshot
 from apps.accounts.rights import Scope as KeyScope
-from apps.accounts.snapshot import Directory, Kept, KeyEntry, Keys
+from apps.accounts.snapshot import Directory, KeyEntry, Keys
 from apps.core.raw_asgi import Receive, Scope, Send, header, send_bytes, send_json, send_start
 from apps.gateway import answers
 from apps.gateway.answers import Answer, Refusal
@@ -85,7 +86,7 @@ def _session_of(body: dict[str, Any]) -> str:
 class Gateway:
     def __init__(self, keys: Keys, spool: SpoolWriter) -> None:
         self.keys = keys
-        self.holder = Kept(read, Snapshot())
+        self.snapshot = RefreshingSnapshot(read, Snapshot())
         self.spool = spool
         self.client: aiohttp.ClientSession | None = None
 
@@ -94,10 +95,10 @@ class Gateway:
         # Answers pass through as they are, so nobody is asked to compress them.
         self.client = aiohttp.ClientSession(connector=connector, headers={"accept-encoding": "identity"})
         await self.keys.start()
-        await self.holder.start()
+        await self.snapshot.start()
 
     async def stop(self) -> None:
-        await self.holder.stop()
+        await self.snapshot.stop()
         if self.client is not None:
             await self.client.close()
 
@@ -118,12 +119,12 @@ class Gateway:
             case "POST", "/v1/chat/completions":
                 await self._chat(scope, receive, send, key)
             case "GET", "/v1/models":
-                await send_json(send, 200, _models(self.holder.current, self.keys.current, key, scope))
+                await send_json(send, 200, _models(self.snapshot.current, self.keys.current, key, scope))
             case _:
                 raise Refusal(404, f"There is no {scope['method']} {scope['path']} here.", "not_found")
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send, key: KeyEntry) -> None:
-        snapshot = self.holder.current
+        snapshot = self.snapshot.current
         # Before the call is made: once an answer streams there is no status left to refuse it with.
         self.spool.check_room(SPOOL_SHARE)
         agent_id = self.keys.current.agent_of(key, header(scope, b"x-slmhub-agent"))

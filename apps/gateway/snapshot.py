@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db import close_old_connections
+from django.db.models import FilteredRelation, Q
 
-from apps.accounts.keys import NoKeyError
+from apps.accounts.keys import NoKeyError, opened_keyring
+from apps.accounts.models import Agent
 from apps.core.encryption import SealBrokenError
-from apps.registry.models import Teacher
-from apps.registry.selectors import teacher_key
-from apps.rollouts.models import Route
+from apps.registry.selectors import opened_key
 
 log = logging.getLogger(__name__)
 
@@ -40,32 +41,64 @@ class Snapshot:
 
 
 def read() -> Snapshot:
-    close_old_connections()
-    return Snapshot(routes=_routes(), teachers=_teachers())
-
-
-def _routes() -> dict[tuple[int, str], RouteEntry]:
-    routes = Route.objects.filter(is_on=True).select_related("specialist")
-    return {
-        (route.agent_id, key): RouteEntry(
-            route.task_id, route.specialist.served_name, route.threshold, frozenset(route.actions)
-        )
-        for route in routes
-        for key in route.routing_keys
-    }
-
-
-def _teachers() -> dict[int, TeacherEntry]:
-    entries = {}
-    for teacher in Teacher.objects.exclude(agent=None):
+    """Routes and teachers with their keyrings, in one query: a row for every agent that has either, times its
+    live routes, times the keys of its workspace (as good as always one)."""
+    agents = (
+        Agent.objects.annotate(live=FilteredRelation("routes", condition=Q(routes__is_on=True)))
+        .filter(Q(teacher__isnull=False) | Q(live__isnull=False))
+        .order_by("live__pk")
+        .values("pk", "workspace_id", *_TEACHER, *_ROUTE, *_KEY)
+    )
+    snapshot, teachers, keys = Snapshot(), {}, defaultdict[int, dict[int, bytes]](dict)
+    for row in agents:
+        if row["live__task_id"] is not None:
+            entry = _route_entry(row)
+            snapshot.routes.update({(row["pk"], key): entry for key in row["live__routing_keys"]})
+        if row["teacher__pk"] is not None:
+            teachers[row["pk"]] = row
+        if row["workspace__keys__number"] is not None:
+            keys[row["workspace_id"]][row["workspace__keys__number"]] = row["workspace__keys__sealed"]
+    for agent, row in teachers.items():
         try:
-            entries[teacher.agent_id or 0] = _teacher_entry(teacher)
+            snapshot.teachers[agent] = _teacher_entry(row, keys[row["workspace_id"]])
         except (SealBrokenError, NoKeyError):
             # One unreadable key must not keep the others' changes from coming into force.
-            log.error("the key of teacher %s cannot be opened; its agent has no teacher", teacher.pk)
-    return entries
+            log.error("the key of teacher %s cannot be opened; its agent has none now", row["teacher__pk"])
+    return snapshot
 
 
-def _teacher_entry(teacher: Teacher) -> TeacherEntry:
-    url = teacher.base_url.rstrip("/") + "/chat/completions"
-    return TeacherEntry(url, teacher.model, teacher_key(teacher), teacher.simulated)
+_TEACHER = (
+    "teacher__pk",
+    "teacher__base_url",
+    "teacher__model",
+    "teacher__sealed_key",
+    "teacher__simulated",
+)
+_ROUTE = (
+    "live__task_id",
+    "live__specialist__served_name",
+    "live__threshold",
+    "live__actions",
+    "live__routing_keys",
+)
+_KEY = ("workspace__keys__number", "workspace__keys__sealed")
+
+
+def _route_entry(row: dict[str, Any]) -> RouteEntry:
+    return RouteEntry(
+        task_id=row["live__task_id"],
+        specialist=row["live__specialist__served_name"],
+        threshold=row["live__threshold"],
+        actions=frozenset(row["live__actions"]),
+    )
+
+
+def _teacher_entry(row: dict[str, Any], keys: dict[int, bytes]) -> TeacherEntry:
+    sealed = bytes(row["teacher__sealed_key"])
+    ring = opened_keyring(row["workspace_id"], keys) if sealed else None
+    return TeacherEntry(
+        url=row["teacher__base_url"].rstrip("/") + "/chat/completions",
+        model=row["teacher__model"],
+        key=opened_key(ring, row["teacher__pk"], sealed) if ring else "",
+        simulated=row["teacher__simulated"],
+    )

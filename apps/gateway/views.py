@@ -5,8 +5,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import MemberRequest, requires
+from apps.accounts.refreshing import STALENESS_S
 from apps.accounts.rights import Right
-from apps.accounts.snapshot import STALENESS_S
 from apps.gateway import selectors
 from apps.registry.selectors import teacher_of
 

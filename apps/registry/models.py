@@ -57,6 +57,11 @@ class BaseModel(Timestamped):
         return f"{self.parameters / 1e6:.0f} M" if self.parameters >= 1e7 else f"{self.parameters:,}"
 
 
+def teacher_binding(teacher_id: int) -> bytes:
+    """What a key is sealed for: it cannot be moved to another teacher's address in the database."""
+    return f"teacher:{teacher_id}".encode()
+
+
 class Teacher(Timestamped):
     """The LLM whose answers are learnt, and where the gateway sends what no specialist takes."""
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import psutil
 
-from apps.accounts.keys import keyring
+from apps.accounts.keys import Keyring, keyring
 from apps.accounts.models import Agent
 from apps.core.errors import HubError
 from apps.core.facets import Filters
 from apps.registry import weights
 from apps.registry.entries import STARTER_SLUG
-from apps.registry.models import BaseModel, LicenceClass, Teacher
+from apps.registry.models import BaseModel, LicenceClass, Teacher, teacher_binding
 
 # LoRA on a CPU keeps the frozen weights in fp32 (twice bf16), and half as much again for the rest.
 TRAINING_FACTOR = 3.0
@@ -89,5 +89,8 @@ def teacher_key(teacher: Teacher) -> str:
     """The key in clear, "" when there is none."""
     if not teacher.sealed_key:
         return ""
-    record = bytes(teacher.sealed_key)
-    return keyring(teacher.workspace_id).unseal(record, bound_to=f"teacher:{teacher.pk}".encode()).decode()
+    return opened_key(keyring(teacher.workspace_id), teacher.pk, bytes(teacher.sealed_key))
+
+
+def opened_key(keys: Keyring, teacher_id: int, sealed: bytes) -> str:
+    return keys.unseal(sealed, bound_to=teacher_binding(teacher_id)).decode()

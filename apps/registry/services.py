@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 
+from apps.accounts import revision
 from apps.accounts.keys import keyring
 from apps.accounts.models import Agent, User
 from apps.core.errors import HubError
@@ -14,7 +15,7 @@ from apps.events.services import publish
 from apps.registry.catalogue import CATALOGUE
 from apps.registry.entries import Entry
 from apps.registry.events import TeacherChanged
-from apps.registry.models import BaseModel, Figures, Teacher
+from apps.registry.models import BaseModel, Figures, Teacher, teacher_binding
 from apps.registry.starter import starter_fields
 
 
@@ -64,19 +65,15 @@ def set_teacher(
     teacher.save()
     if key is not None:
         _seal_key(teacher, key)
+    revision.touch()
     fact = TeacherChanged(teacher=teacher.pk, name=name, base_url=address, key_changed=key is not None)
     publish(fact, workspace=agent.workspace, agent=agent, actor=actor)
     return teacher
 
 
 def _seal_key(teacher: Teacher, key: str) -> None:
-    # Bound to the row, so the key cannot be moved to another teacher's address in the database.
-    sealed = (
-        keyring(teacher.workspace_id).seal(key.encode(), bound_to=f"teacher:{teacher.pk}".encode())
-        if key
-        else b""
-    )
-    teacher.sealed_key = sealed
+    bound_to = teacher_binding(teacher.pk)
+    teacher.sealed_key = keyring(teacher.workspace_id).seal(key.encode(), bound_to=bound_to) if key else b""
     teacher.save(update_fields=["sealed_key"])
 
 

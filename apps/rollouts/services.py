@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from apps.accounts import revision
 from apps.accounts.models import User
 from apps.core.errors import ConflictError, HubError
 from apps.discovery.models import Task
@@ -108,6 +109,7 @@ def approve(*, rollout: Rollout, actor: User, note: str = "") -> Rollout:
             "changed_at": timezone.now(),
         },
     )
+    revision.touch()
     _publish(RolloutApproved(**_about(rollout), note=note), rollout, actor)
     return rollout
 
@@ -155,6 +157,7 @@ def roll_back(*, rollout: Rollout, actor: User, note: str = "") -> Rollout:
     ):
         raise ConflictError("This rollout is not live.")
     Route.objects.filter(rollout=rollout).update(is_on=False, changed_at=now)
+    revision.touch()
     rollout.refresh_from_db()
     _publish(RolloutRolledBack(**_about(rollout), note=note), rollout, actor)
     return rollout

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
+from apps.accounts import revision
 from apps.accounts.authentication import key_digest
 from apps.accounts.keys import create_key
 from apps.accounts.models import Agent, ApiKey, Invitation, Membership, User, Workspace
@@ -78,6 +79,7 @@ def create_agent(*, workspace: Workspace, name: str, actor: User | None, slug: s
     if workspace.agents.filter(slug=slug).exists():
         raise ConflictError(f"This workspace already has an agent {slug!r}.", hint="Choose another name.")
     agent = Agent.objects.create(workspace=workspace, name=name, slug=slug)
+    revision.touch()
     publish(AgentCreated(name=name), workspace=workspace, agent=agent, actor=actor)
     return agent
 
@@ -198,6 +200,7 @@ def create_api_key(
         scopes=sorted(scope.value for scope in scopes),
         created_by=actor,
     )
+    revision.touch()
     fact = KeyCreated(key=key.pk, name=name, scopes=key.scopes)
     publish(fact, workspace=workspace, agent=agent, actor=actor)
     return key, secret
@@ -207,4 +210,5 @@ def create_api_key(
 def revoke_api_key(*, key: ApiKey, actor: User) -> None:
     if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
         raise ConflictError("This key was already revoked.")
+    revision.touch()
     publish(KeyRevoked(key=key.pk, name=key.name), workspace=key.workspace, actor=actor)

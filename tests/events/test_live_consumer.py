@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
 from apps.events import live
 from apps.events.consumers import CLOSE_STRANGER, CLOSE_TOO_SLOW
 from apps.events.services import publish
+from apps.events.wakeup import Hints
 from tests.events.facts import Ticked
 from tests.events.socket import Socket
 from tests.world import World
@@ -178,9 +178,7 @@ async def test_delivery_ends_when_the_process_does_even_while_it_is_woken(world:
 
 async def test_listening_ends_when_the_process_does_however_far_it_has_come(world: World) -> None:
     for ticks in range(40):
-        registry = live.Registry()
-        listen = registry._listen_to_redis if settings.REDIS_URL else registry._listen_to_socket
-        listener = asyncio.create_task(listen())
+        listener = asyncio.create_task(Hints().listen())
         for _ in range(ticks):
             await asyncio.sleep(0)
         listener.cancel()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from django.db import transaction
 from openai import OpenAI
 
 from apps.accounts.models import Agent, ApiKey
@@ -61,8 +62,9 @@ class Desk:
         rollout = rollouts.request(
             evaluation=evaluation(self.world, task(self.world, key=key)), actor=self.world.engineer
         )
-        rollouts.approve(rollout=rollout, actor=self.world.approver)
-        Route.objects.update(threshold=threshold)
+        with transaction.atomic():
+            rollouts.approve(rollout=rollout, actor=self.world.approver)
+            Route.objects.update(threshold=threshold)
         eventually(lambda: rollout.specialist.served_name in self.model_ids(), within=3)
         return rollout
 

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from openai import APIStatusError, AuthenticationError, PermissionDeniedError
 
+from apps.accounts.refreshing import STALENESS_S
 from apps.accounts.rights import Scope
-from apps.accounts.snapshot import STALENESS_S
 from apps.team.services import create_agent, create_api_key, revoke_api_key
 from apps.traces.models import Source, Status
 from tests.gateway.desk import ASK, Desk

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 
+from apps.accounts import revision
 from apps.rollouts.models import Route
 from tests.gateway.desk import ASK, Desk
 from tests.profile import free_port
@@ -49,7 +51,9 @@ def test_a_real_models_answer_reaches_the_caller(
             # An untrained model does not do what the task does.
             assert desk.ask(body).headers["x-slmhub-served-by"] == "teacher"
 
-            Route.objects.update(actions=[])
+            with transaction.atomic():
+                Route.objects.update(actions=[])
+                revision.touch()
             answer = eventually(
                 lambda: (got := desk.ask(body)).headers["x-slmhub-served-by"] == name and got,
                 within=5,

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from apps.accounts.refreshing import STALENESS_S
 from apps.accounts.rights import Scope
-from apps.accounts.snapshot import STALENESS_S
 from apps.intake import endpoints, sdk
 from apps.spool.reader import backlog
 from apps.team.services import create_agent, create_api_key, revoke_api_key

@@ -18,8 +18,8 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from apps.accounts.refreshing import STALENESS_S
 from apps.accounts.rights import Scope
-from apps.accounts.snapshot import STALENESS_S
 from apps.spool.reader import backlog
 from apps.team.services import create_agent, revoke_api_key
 from apps.traces.models import Source, Span
