@@ -67,9 +67,8 @@ class Redactor:
         """What was found in each payload, and why the others could not be searched."""
         refused: dict[Key, UnredactableError] = {}
         try:
-            found = dict(
-                zip(payloads, redaction.scan_all(one.value for one in payloads.values()), strict=True)
-            )
+            all_at_once = redaction.scan_all(payload.value for payload in payloads.values())
+            found = dict(zip(payloads, all_at_once, strict=True))
         except Exception:
             # One of them is to blame: alone, each answers for itself.
             found = {}
@@ -80,10 +79,6 @@ class Redactor:
                     refused[key] = error
         scans = {key: _scanned(payloads[key], findings) for key, findings in found.items()}
         return scans, refused
-
-    def scan(self, payload: Any) -> Scanned:
-        """Raises UnredactableError."""
-        return Scanned(payload, _found_in(payload))
 
     def learn(self, scans: Iterable[Scanned]) -> None:
         """Numbers the values of these scans; afterwards `redacted` and `draft` need no query."""
@@ -96,7 +91,7 @@ class Redactor:
 
     def redact(self, payload: Any) -> Any:
         """One payload at once. Raises UnredactableError."""
-        scan = self.scan(payload)
+        scan = Scanned(payload, _found_in(payload))
         self.learn([scan])
         return self.redacted(scan)
 
