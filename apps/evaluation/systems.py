@@ -14,8 +14,8 @@ from apps.registry import weights
 from apps.registry.models import Teacher
 from apps.registry.selectors import teacher_key
 from apps.training.models import Specialist
-from apps.training.storage import write_json
 from slmhub.ml.prompt_formats import COMPACT
+from slmhub.ml.serving.catalogue import ModelKind, ServedManifest, publish
 
 # What of a recorded call's parameters shapes its answer; the teacher is asked as the agent asked it.
 REPLAYED = (
@@ -38,14 +38,10 @@ def base_endpoint(specialist: Specialist, longest: int) -> Endpoint:
     """Makes the server offer the base itself, in the specialist's format, with nothing left out."""
     base, prompt_format = specialist.base, specialist.run.dataset.prompt_format
     name = f"base-{base.slug}" if prompt_format == COMPACT else f"base-{base.slug}-{prompt_format}"
-    manifest = {
-        "kind": "base",
-        "path": str(weights.locate(base)),
-        "sha256": None,
-        "prompt_format": prompt_format,
-        "static_prompt": None,
-    }
-    write_json(Path(settings.MODELS_DIR) / name / "manifest.json", manifest)
+    manifest = ServedManifest(
+        kind=ModelKind.BASE, path=str(weights.locate(base)), prompt_format=prompt_format
+    )
+    publish(Path(settings.MODELS_DIR), name, manifest)
     return Endpoint(_server(), name, parameters=_greedy(longest))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from apps.core.errors import HubError
@@ -21,8 +21,8 @@ from apps.training.folder import (
     write_spec,
 )
 from apps.training.models import TrainingRun
-from apps.training.storage import read_json
 from apps.training.tail import ProgressTail
+from slmhub.ml.training.run_folder import RunFolder
 
 BAD_INPUT = 2
 STOPPED = 143
@@ -51,11 +51,10 @@ def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
         raise
 
 
-def _train(context: JobContext, training: TrainingRun, folder: Path) -> dict[str, Any]:
-    spec = write_spec(training, base=weights.locate(training.base), folder=folder)
+def _train(context: JobContext, training: TrainingRun, folder: RunFolder) -> dict[str, Any]:
+    write_spec(training, base=weights.locate(training.base), folder=folder)
     context.log(f"attempt {context.job.attempt}: training {training.base} on {training.dataset}")
-    tail = ProgressTail(context, training, folder / "progress.jsonl")
-    _run_trainer(context, spec, tail)
+    _run_trainer(context, folder, ProgressTail(context, training, folder.progress))
     manifest = verified_manifest(folder)
     specialist = services.make_specialist(context=context, run=training, manifest=manifest, folder=folder)
     publish_to_server(specialist, manifest)
@@ -63,17 +62,15 @@ def _train(context: JobContext, training: TrainingRun, folder: Path) -> dict[str
     return {"specialist": specialist.pk, "sha256": specialist.sha256}
 
 
-def _run_trainer(context: JobContext, spec: Path, tail: ProgressTail) -> None:
-    stderr = spec.parent / "stderr.log"
+def _run_trainer(context: JobContext, folder: RunFolder, tail: ProgressTail) -> None:
+    command = [sys.executable, "-m", "slmhub.ml.training", str(folder.spec)]
     for start in range(1, STARTS + 1):
-        stderr.touch()
-        written = stderr.stat().st_size
-        code = run_child(
-            context, [sys.executable, "-m", "slmhub.ml.training", str(spec)], stderr=stderr, on_tick=tail.read
-        )
+        folder.stderr.touch()
+        written = folder.stderr.stat().st_size
+        code = run_child(context, command, stderr=folder.stderr, on_tick=tail.read)
         if code == 0:
             return
-        said = stderr_since(stderr, written)
+        said = stderr_since(folder.stderr, written)
         if not _was_killed(code) or start == STARTS:
             raise _failure(code, said)
         context.log(f"the trainer was killed (code {code}); going on from its last checkpoint")
@@ -96,6 +93,6 @@ def _failure(code: int, said: str) -> TrainingFailedError:
 def _refusal(line: str) -> str:
     """The message in the trainer's one line of JSON."""
     try:
-        return str(read_json(line)["error"])[:1000]
+        return str(json.loads(line)["error"])[:1000]
     except (ValueError, KeyError, TypeError):
         return f"The trainer refused its input: {line[:600]}"

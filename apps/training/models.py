@@ -11,10 +11,7 @@ from apps.datasets.models import DatasetVersion
 from apps.discovery.models import Task
 from apps.jobs.models import Job
 from apps.registry.models import BaseModel
-
-
-class Method(models.TextChoices):
-    LORA = "lora", "LoRA"
+from slmhub.ml.methods import DEFAULT, METHODS
 
 
 class TrainingRun(Timestamped):
@@ -26,7 +23,7 @@ class TrainingRun(Timestamped):
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="training_run")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     recipe = models.JSONField(default=dict)
-    # Last line of progress (step, total_steps, loss, tokens_per_s, eta_s) and the last evaluation's figures.
+    # The last `ProgressLine`, with the figures of the last evaluation, and the trainer's `Manifest`.
     progress = models.JSONField(default=dict)
     manifest = models.JSONField(default=dict)
 
@@ -35,6 +32,12 @@ class TrainingRun(Timestamped):
 
     def get_absolute_url(self) -> str:
         return self.agent.address("training:detail", self.pk)
+
+    @property
+    def method_label(self) -> str:
+        """For people; the bare name of a method that is no longer there."""
+        name = str(self.recipe.get("method", DEFAULT))
+        return METHODS[name].label if name in METHODS else name
 
 
 class ProgressPoint(models.Model):

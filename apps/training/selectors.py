@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from django.db.models import QuerySet
 
 from apps.accounts.models import Agent
@@ -15,6 +16,9 @@ from apps.training import recipes
 from apps.training.estimates import Estimate, estimate
 from apps.training.models import ProgressPoint, Specialist, TrainingRun
 from slmhub.ml.evaluation import rows_needed
+from slmhub.ml.methods import DEFAULT, METHODS
+from slmhub.ml.methods.recipe import Recipe, fields_of
+from slmhub.ml.training.records import Manifest, ProgressLine
 
 POINTS_SHOWN = 500
 LOG_LINES = 60
@@ -57,20 +61,21 @@ class Status:
 
 def status_of(run: TrainingRun) -> Status:
     state = State(run.job.state) if run.job else State.FAILED
-    progress = run.progress
+    now = msgspec.convert(run.progress, ProgressLine)
+    made = msgspec.convert(run.manifest, Manifest) if run.manifest else None
     return Status(
         state=state,
         label=state.label,
         is_waiting=state == State.QUEUED,
         is_over=run.job is None or run.job.is_over,
-        step=progress.get("step", 0),
-        total=progress.get("total_steps", 0),
-        eta_s=progress.get("eta_s") if state == State.RUNNING else None,
-        loss=run.manifest.get("final_loss", progress.get("loss")),
-        validation_loss=run.manifest.get("validation_loss", progress.get("eval_loss")),
-        validation_exact=run.manifest.get("validation_exact", progress.get("eval_exact")),
-        tokens_per_s=progress.get("tokens_per_s"),
-        seconds=run.manifest.get("seconds", progress.get("elapsed_s")),
+        step=now.step,
+        total=now.total_steps,
+        eta_s=now.eta_s if state == State.RUNNING else None,
+        loss=made.final_loss if made else now.loss,
+        validation_loss=made.validation_loss if made else now.eval_loss,
+        validation_exact=made.validation_exact if made else now.eval_exact,
+        tokens_per_s=now.tokens_per_s,
+        seconds=made.seconds if made else now.elapsed_s,
     )
 
 
@@ -115,8 +120,24 @@ def gate_rows() -> int:
     return rows_needed(margin=COMMON_MARGIN, discordance=ASSUMED_DISCORDANCE)
 
 
-def estimates(dataset: DatasetVersion, base: BaseModel) -> list[tuple[recipes.Preset, Estimate]]:
+def estimates(
+    dataset: DatasetVersion, base: BaseModel, method: str = DEFAULT
+) -> list[tuple[recipes.Preset, Estimate]]:
     return [
-        (preset, estimate(dataset=dataset, base=base, recipe=recipes.recipe(base, preset)))
+        (preset, estimate(dataset=dataset, base=base, recipe=recipes.recipe(base, preset, method=method)))
         for preset in recipes.Preset
     ]
+
+
+def recipe_facts(run: TrainingRun) -> list[tuple[str, str]]:
+    """The numbers of a run's recipe that people are offered, in words; also of a method that is gone."""
+    method = METHODS.get(run.recipe.get("method", DEFAULT))
+    facts = []
+    for field in fields_of(method.recipe if method else Recipe).values():
+        value = run.recipe.get(field.name)
+        # How long it trains has a line of its own.
+        if field.title and value is not None and field.name != "epochs":
+            share = field.unit.startswith("%")
+            shown = f"{100 * value:.0f}" if share else f"{value}"
+            facts.append((field.title, f"{shown} {field.unit}".strip()))
+    return facts

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 from django.db import transaction
 
@@ -22,6 +22,10 @@ from apps.registry.models import BaseModel
 from apps.training import recipes
 from apps.training.events import TrainingCancelled, TrainingFailed, TrainingFinished, TrainingStarted
 from apps.training.models import Specialist, TrainingRun
+from slmhub.ml.files import weight_files
+from slmhub.ml.methods.recipe import Recipe, as_json
+from slmhub.ml.training.records import Manifest
+from slmhub.ml.training.run_folder import RunFolder
 
 TOO_LONG_SHARE = 0.1
 JOB = "apps.training.jobs.run"
@@ -39,7 +43,7 @@ class NotTrainableError(HubError):
 
 @transaction.atomic
 def start(
-    *, dataset: DatasetVersion, base: BaseModel, actor: User | None, recipe: dict[str, Any] | None = None
+    *, dataset: DatasetVersion, base: BaseModel, actor: User | None, recipe: Recipe | None = None
 ) -> TrainingRun:
     """Queues a run; the same one is not queued twice.
 
@@ -47,13 +51,13 @@ def start(
     """
     check(dataset=dataset, base=base)
     agent = dataset.agent
-    recipe = recipes.recipe(base) if recipe is None else recipe
+    numbers = as_json(recipe or recipes.recipe(base))
     run = TrainingRun.objects.create(
         agent=agent,
         dataset=dataset,
         base=base,
         started_by=actor,
-        recipe=recipe,
+        recipe=numbers,
     )
     publish(TrainingStarted(**facts(run)), workspace=agent.workspace, agent=agent, actor=actor)
     run.job = jobs.start(
@@ -64,7 +68,7 @@ def start(
         arguments={"run_id": run.pk},
         right=Right.BUILD,
         # Two recipes may be tried beside each other; the same one twice is a second click.
-        exclusive_key=f"training:{dataset.pk}:{base.pk}:{_digest(recipe)}",
+        exclusive_key=f"training:{dataset.pk}:{base.pk}:{_digest(numbers)}",
         actor=actor,
         queue=Queue.GPU,
         url=run.get_absolute_url(),
@@ -111,7 +115,7 @@ def _check_length(dataset: DatasetVersion, base: BaseModel) -> None:
 
 
 def make_specialist(
-    *, context: JobContext, run: TrainingRun, manifest: dict[str, Any], folder: Path
+    *, context: JobContext, run: TrainingRun, manifest: Manifest, folder: RunFolder
 ) -> Specialist:
     """The specialist of a finished run, once, however often its job runs. Raises LeaseLostError."""
     with context.commit():
@@ -119,23 +123,23 @@ def make_specialist(
         if found is not None:
             return found
         specialist = _create_specialist(run, manifest, folder)
-        TrainingRun.objects.filter(pk=run.pk).update(manifest=manifest)
+        TrainingRun.objects.filter(pk=run.pk).update(manifest=msgspec.to_builtins(manifest))
         fact = TrainingFinished(**facts(run), job=context.job.pk, specialist=specialist.pk)
         publish(fact, workspace=run.agent.workspace, agent=run.agent)
     return specialist
 
 
-def _create_specialist(run: TrainingRun, manifest: dict[str, Any], folder: Path) -> Specialist:
-    adapter = folder / manifest["path"]
+def _create_specialist(run: TrainingRun, manifest: Manifest, folder: RunFolder) -> Specialist:
+    trained = folder.path / manifest.path
     specialist = Specialist.objects.create(
         agent=run.agent,
         task=run.dataset.task,
         run=run,
         base=run.base,
-        sha256=manifest["sha256"],
+        sha256=manifest.sha256,
         served_name=f"run-{run.pk}",
-        path=str(adapter),
-        size=sum(file.stat().st_size for file in adapter.glob("*.safetensors")),
+        path=str(trained),
+        size=sum(file.stat().st_size for file in weight_files(trained)),
     )
     # The row's number makes the name unique for ever, the digest says which weights it stands for.
     specialist.served_name = f"specialist-{specialist.pk}@{specialist.sha256[:12]}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from apps.events.services import publish
 from apps.jobs.runner import JobContext
 from apps.training.events import TrainingProgressed
 from apps.training.models import ProgressPoint, TrainingRun
-from apps.training.storage import read_json
+from slmhub.ml.training.records import ProgressLine, read_record
 
 FIGURES = ("loss", "eval_loss", "eval_exact", "learning_rate")
 
@@ -22,7 +24,7 @@ class ProgressTail:
         self._run = run
         self._path = path
         self._place: tuple[int, int] = (0, 0)
-        self._evaluated: dict[str, Any] = {}
+        self._evaluated: ProgressLine | None = None
 
     def read(self) -> None:
         """Takes over what was written since the last call. Raises LeaseLostError before a fenced write."""
@@ -34,9 +36,9 @@ class ProgressTail:
             self._store(lines, starts_over=starts_over)
             self._publish(last)
         self._log(lines)
-        self._context.progress(last["step"], last["total_steps"], _note(last))
+        self._context.progress(last.step, last.total_steps, _note(last))
 
-    def _new_lines(self) -> tuple[list[dict[str, Any]], bool]:
+    def _new_lines(self) -> tuple[list[ProgressLine], bool]:
         try:
             with self._path.open("rb") as stream:
                 inode = self._path.stat().st_ino
@@ -47,14 +49,15 @@ class ProgressTail:
         except FileNotFoundError:
             return [], False
         self._place = (inode, offset + len(whole[0]) + len(whole[1]))
-        return [read_json(line) for line in whole[0].decode().splitlines() if line], starts_over
+        lines = [read_record(line, ProgressLine) for line in whole[0].splitlines() if line]
+        return lines, starts_over
 
-    def _store(self, lines: list[dict[str, Any]], *, starts_over: bool) -> None:
+    def _store(self, lines: list[ProgressLine], *, starts_over: bool) -> None:
+        last = lines[-1]
         if starts_over:
-            self._run.points.filter(step__gt=lines[-1]["step"]).delete()
+            self._run.points.filter(step__gt=last.step).delete()
         points = [
-            ProgressPoint(run=self._run, step=line["step"], **{name: line.get(name) for name in FIGURES})
-            for line in _one_a_step(lines)
+            ProgressPoint(run=self._run, step=step, **figures) for step, figures in _figures(lines).items()
         ]
         ProgressPoint.objects.bulk_create(
             points,
@@ -63,37 +66,45 @@ class ProgressTail:
             update_fields=list(FIGURES),
             batch_size=500,
         )
-        for line in lines:
-            if line.get("eval_loss") is not None:
-                self._evaluated = {name: line.get(name) for name in ("eval_loss", "eval_exact")}
-        TrainingRun.objects.filter(pk=self._run.pk).update(progress={**lines[-1], **self._evaluated})
+        self._evaluated = next((line for line in reversed(lines) if _is_evaluation(line)), self._evaluated)
+        if self._evaluated is not None:
+            evaluated = self._evaluated
+            last = replace(last, eval_loss=evaluated.eval_loss, eval_exact=evaluated.eval_exact)
+        TrainingRun.objects.filter(pk=self._run.pk).update(progress=to_builtins(last))
 
-    def _publish(self, last: dict[str, Any]) -> None:
+    def _publish(self, last: ProgressLine) -> None:
         job = self._context.job
         fact = TrainingProgressed(
             run=self._run.pk,
             job=job.pk,
-            step=last["step"],
-            total=last["total_steps"],
-            loss=last.get("loss"),
+            step=last.step,
+            total=last.total_steps,
+            loss=last.loss,
         )
         publish(fact, workspace=job.workspace, agent=job.agent)
 
-    def _log(self, lines: list[dict[str, Any]]) -> None:
-        for line in lines:
-            if line.get("eval_loss") is not None:
-                self._context.log(f"step {line['step']} of {line['total_steps']}: {_note(line)}")
+    def _log(self, lines: list[ProgressLine]) -> None:
+        for line in filter(_is_evaluation, lines):
+            self._context.log(f"step {line.step} of {line.total_steps}: {_note(line)}")
 
 
-def _one_a_step(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _is_evaluation(line: ProgressLine) -> bool:
+    return line.eval_loss is not None
+
+
+def _figures(lines: list[ProgressLine]) -> dict[int, dict[str, float | None]]:
     """An upsert takes a row once only; a step that is reported twice keeps every figure it ever had."""
-    steps: dict[int, dict[str, Any]] = {}
+    steps: dict[int, dict[str, float | None]] = {}
     for line in lines:
-        known = {name: value for name, value in line.items() if value is not None}
-        steps[line["step"]] = {**steps.get(line["step"], {}), **known}
-    return list(steps.values())
+        figures = steps.setdefault(line.step, dict.fromkeys(FIGURES))
+        figures.update({name: value for name in FIGURES if (value := getattr(line, name)) is not None})
+    return steps
 
 
-def _note(line: dict[str, Any]) -> str:
-    figures = (("loss", "loss"), ("validation loss", "eval_loss"), ("validation exact", "eval_exact"))
-    return ", ".join(f"{words} {line[name]:.3f}" for words, name in figures if line.get(name) is not None)
+def _note(line: ProgressLine) -> str:
+    figures = (
+        ("loss", line.loss),
+        ("validation loss", line.eval_loss),
+        ("validation exact", line.eval_exact),
+    )
+    return ", ".join(f"{words} {value:.3f}" for words, value in figures if value is not None)

@@ -71,7 +71,7 @@ def _new_page(
         "counts": counts,
         "problem": _problem(dataset, base),
         "research_only": base is not None and base.licence_class == LicenceClass.RESEARCH,
-        "estimates": selectors.estimates(dataset, base) if base else [],
+        "estimates": selectors.estimates(dataset, base, form.wanted_method) if base else [],
         "gate_rows": selectors.gate_rows(),
         "margin": selectors.COMMON_MARGIN,
     }
@@ -101,6 +101,7 @@ def _run_context(request: MemberRequest, run: TrainingRun) -> dict[str, Any]:
         **(steering(run.job, request.membership) if run.job else {}),
         "run": run,
         "status": selectors.status_of(run),
+        "recipe": selectors.recipe_facts(run),
         "figure": selectors.loss_figure(run),
         "log": selectors.log_of(run),
         "specialist": selectors.specialist_of(run),

@@ -20,6 +20,7 @@ from apps.jobs.models import Job, State
 from apps.registry.services import set_teacher
 from apps.training import services as training
 from apps.training.models import Specialist
+from slmhub.ml.training.spec import read_recipe
 from tests.profile import free_port
 from tests.training.builders import SHORT, base_at, frozen_dataset
 from tests.world import World
@@ -58,7 +59,10 @@ def test_it_asks_a_trained_specialist_its_base_and_the_demo_teacher(
 ) -> None:
     dataset = frozen_dataset(world, test=ROWS)
     training.start(
-        dataset=dataset, base=base_at(tiny_weights), actor=world.engineer, recipe={**SHORT, "steps": 5}
+        dataset=dataset,
+        base=base_at(tiny_weights),
+        actor=world.engineer,
+        recipe=read_recipe({**SHORT, "steps": 5}),
     )
     assert world.run_jobs() == [State.SUCCEEDED], Job.objects.get().error
     with (

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmhub.ml.basemodel import sha256_of_weights
+from slmhub.ml.files import sha256_of_weights
 from slmhub.ml.prompt_formats import COMPACT, NATIVE, open_format
 from slmhub.ml.prompt_formats.compact import NOTHING_STATIC, StaticPrompt
 from slmhub.ml.prompt_formats.messages import PromptFormatError
@@ -30,9 +30,9 @@ FIND = {
 SYSTEM = {"role": "system", "content": "You help."}
 FORMAT = Native(chatml_tokenizer())
 
-text = st.text(st.characters(exclude_categories=("Cs",)))
+text = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 leaves = st.none() | st.booleans() | st.integers() | text
-arguments = st.dictionaries(text, st.recursive(leaves, lambda inner: st.lists(inner), max_leaves=5))
+arguments = st.dictionaries(text, leaves | st.lists(leaves, max_size=2), max_size=3)
 
 
 def user(content: object) -> dict[str, object]:
@@ -174,13 +174,13 @@ def test_a_specialist_is_served_in_the_format_it_was_trained_in(spec: dict[str, 
 
 
 async def prompt_tokens(models: Path, base: str, prompt_format: str) -> int:
-    adapter = models.parent / "run" / "adapter"
+    weights = models.parent / "run" / "weights"
     (models / "one").mkdir(parents=True)
     manifest = {
         "kind": "specialist",
-        "path": str(adapter),
+        "path": str(weights),
         "base": base,
-        "sha256": sha256_of_weights(adapter),
+        "sha256": sha256_of_weights(weights),
         "prompt_format": prompt_format,
     }
     (models / "one" / "manifest.json").write_text(json.dumps(manifest))

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
-from slmhub.ml.basemodel import load_base, sha256_of_weights
+from slmhub.ml.basemodel import load_model, load_tokenizer
+from slmhub.ml.files import sha256_of_weights
 from slmhub.ml.generation import FinishReason, Row, generate
 from slmhub.ml.prompt_formats.compact import Compact, parse_answer
 from slmhub.ml.serving.app import build_app
@@ -36,7 +37,7 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import peft
     import torch
 
-    model, _ = load_base(base)
+    model = load_model(base)
     torch.manual_seed(1)
     config = peft.LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
     folder = tmp_path_factory.mktemp("adapter")
@@ -287,7 +288,7 @@ async def test_it_stops_a_request_whose_client_has_gone(models: Path) -> None:
 
 
 def test_it_ends_a_cancelled_row_and_finishes_the_others(base: Path) -> None:
-    model, tokenizer = load_base(base)
+    model, tokenizer = load_model(base), load_tokenizer(base)
     compact = Compact(tokenizer)
     rows = [Row(compact.encode_prompt("abc"), limit=20) for _ in range(2)]
     steps = 0
@@ -304,7 +305,7 @@ def test_it_ends_a_cancelled_row_and_finishes_the_others(base: Path) -> None:
 
 
 def test_it_decodes_as_the_library_does(base: Path) -> None:
-    model, tokenizer = load_base(base)
+    model, tokenizer = load_model(base), load_tokenizer(base)
     compact = Compact(tokenizer)
     prompts = [compact.encode_prompt(text) for text in ("a", "some longer text", "é and 漢字")]
     rows = [Row(prompt, limit=25 - 8 * at) for at, prompt in enumerate(prompts)]
@@ -321,7 +322,7 @@ def test_it_decodes_as_the_library_does(base: Path) -> None:
 
 
 def test_it_keeps_special_tokens_of_a_text_as_text(base: Path) -> None:
-    _, tokenizer = load_base(base)
+    tokenizer = load_tokenizer(base)
     compact = Compact(tokenizer)
     prompt = compact.encode_prompt("a<|eos|><|assistant|>b")
 

@@ -9,7 +9,8 @@ from random import Random
 import pytest
 from safetensors import safe_open
 
-from slmhub.ml.basemodel import STARTER, load_base, sha256_of_file
+from slmhub.ml.basemodel import STARTER, load_model, load_tokenizer
+from slmhub.ml.files import sha256_of_file
 from slmhub.ml.generation import Row, generate
 from slmhub.ml.prompt_formats.compact import Compact
 from slmhub.ml.starter.architecture import StarterShape, build_starter
@@ -81,7 +82,7 @@ def test_it_ships_weights_that_match_their_manifest() -> None:
 
 
 def test_it_ships_a_stock_architecture() -> None:
-    model, _ = load_base(STARTER)
+    model = load_model(STARTER)
     with safe_open(STARTER / "model.safetensors", framework="pt") as weights:
         assert set(weights.keys()) <= set(model.state_dict())
 
@@ -91,7 +92,7 @@ def test_it_ships_a_stock_architecture() -> None:
 
 def test_it_ships_weights_that_do_what_their_manifest_says() -> None:
     manifest = json.loads((STARTER / "manifest.json").read_text())
-    model, _ = load_base(STARTER)
+    model = load_model(STARTER)
     tests = held_out(SequenceEncoder(byte_tokenizer()), rows=100)
 
     for name in ("copy", "extract"):
@@ -99,7 +100,7 @@ def test_it_ships_weights_that_do_what_their_manifest_says() -> None:
 
 
 def test_it_repeats_most_strings_that_it_has_never_seen() -> None:
-    model, tokenizer = load_base(STARTER)
+    model, tokenizer = load_model(STARTER), load_tokenizer(STARTER)
     compact = Compact(tokenizer)
     random = Random("strings of this test")
     texts = [f"{KINDS['person'].make(random)}; {KINDS['code'].make(random)}" for _ in range(60)]
@@ -114,7 +115,7 @@ def test_it_trains_and_writes_a_model_that_loads(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "slmhub.ml.starter", "--out", str(tmp_path), "--minutes", "0.05"]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    load_base(tmp_path)
+    load_model(tmp_path)
 
     assert manifest["exact_match"].keys() == MIXTURE.keys()
     assert manifest["training"]["steps"] > 0

@@ -129,10 +129,10 @@ def test_it_writes_what_the_contract_says(spec: Spec, tmp_path: Path) -> None:
     assert manifest["static_prompt"] == spec["static_prompt"]
     assert manifest["prompt_format"] == "compact"
     assert manifest["examples"] == {"train": 40, "validation": 40, "left_out_too_long": 0}
-    assert manifest["files"]["adapter/adapter_model.safetensors"] == manifest["sha256"]
+    assert manifest["files"]["weights/adapter_model.safetensors"] == manifest["sha256"]
     assert 0 <= manifest["validation_exact"] <= 1
     assert [
-        path.suffix for path in (run / "adapter").iterdir() if path.suffix not in (".json", ".safetensors")
+        path.suffix for path in (run / "weights").iterdir() if path.suffix not in (".json", ".safetensors")
     ] == []
     assert (last["step"], last["total_steps"], last["eta_s"]) == (20, 20, 0)
     assert last["loss"] < progress(run)[0]["loss"]

@@ -21,23 +21,30 @@ from apps.training import services
 from apps.training.events import TrainingCancelled, TrainingFailed, TrainingFinished, TrainingProgressed
 from apps.training.folder import DamagedWeightsError, folder_of, verified_manifest
 from apps.training.models import ProgressPoint, Specialist, TrainingRun
-from apps.training.storage import sha256
 from apps.training.tail import ProgressTail
+from slmhub.ml.files import sha256_of_file, sha256_of_weights
+from slmhub.ml.training.records import Manifest
+from slmhub.ml.training.run_folder import RunFolder
+from slmhub.ml.training.spec import read_recipe
 from tests.training.builders import SHORT, base_at, frozen_dataset
 from tests.world import World
 
+MANIFEST = Manifest(path="weights", sha256="a" * 64)
 LINE = {"step": 1, "total_steps": 3, "loss": 2.0, "eval_loss": None, "eval_exact": None, "learning_rate": 0.1}
 
 
 def queued_run(world: World, weights: Path, **recipe: Any) -> TrainingRun:
     dataset: DatasetVersion = frozen_dataset(world)
     return services.start(
-        dataset=dataset, base=base_at(weights), actor=world.engineer, recipe={**SHORT, **recipe}
+        dataset=dataset,
+        base=base_at(weights),
+        actor=world.engineer,
+        recipe=read_recipe({**SHORT, **recipe}),
     )
 
 
 def trainer_of(run: TrainingRun) -> psutil.Process | None:
-    spec = str(folder_of(run) / "spec.json")
+    spec = str(folder_of(run).spec)
     return next((p for p in psutil.Process().children(recursive=True) if spec in p.cmdline()), None)
 
 
@@ -69,7 +76,7 @@ class TestRealRun:
         run = queued_run(world, tiny_weights)
         assert world.run_jobs() == [State.SUCCEEDED], Job.objects.get().error
         specialist = Specialist.objects.get(run=run)
-        assert specialist.sha256 == sha256(folder_of(run) / "adapter" / "adapter_model.safetensors")
+        assert specialist.sha256 == sha256_of_weights(folder_of(run).weights)
         assert specialist.served_name == f"specialist-{specialist.pk}@{specialist.sha256[:12]}"
         served = json.loads((folders / "models" / specialist.served_name / "manifest.json").read_text())
         assert (served["kind"], served["sha256"], served["path"]) == (
@@ -91,7 +98,7 @@ class TestRealRun:
         run = queued_run(world, tiny_weights, steps=200)
 
         def kill() -> None:
-            checkpoints = folder_of(run) / "checkpoints"
+            checkpoints = folder_of(run).checkpoints
             wait_until(lambda: any(checkpoints.glob("*/COMPLETE.json")))
             trainer = trainer_of(run)
             assert trainer is not None
@@ -110,7 +117,7 @@ class TestRealRun:
         run = queued_run(world, tiny_weights, steps=200)
 
         def cancel() -> None:
-            checkpoints = folder_of(run) / "checkpoints"
+            checkpoints = folder_of(run).checkpoints
             wait_until(lambda: any(checkpoints.glob("*/COMPLETE.json")))
             wait_until(lambda: ProgressPoint.objects.filter(run=run).exists())
             jobs.cancel(job=Job.objects.get(), actor=world.engineer)
@@ -125,13 +132,14 @@ class TestRealRun:
         assert reached < 200
         jobs.retry(job=Job.objects.get(), actor=world.engineer)
         assert world.run_jobs() == [State.SUCCEEDED], Job.objects.get().error
-        lines = [json.loads(line) for line in (folder_of(run) / "progress.jsonl").read_text().splitlines()]
+        lines = [json.loads(line) for line in folder_of(run).progress.read_text().splitlines()]
         # Steps before the checkpoint keep the figures of the first attempt: they were not trained again.
         assert lines[0]["elapsed_s"] < lines[-1]["elapsed_s"]
         assert [line["step"] for line in lines] == sorted(line["step"] for line in lines)
 
     def test_it_tells_why_the_trainer_refused_its_input(self, world: World, tiny_weights: Path) -> None:
-        queued_run(world, tiny_weights, rank=100_000)
+        queued_run(world, tiny_weights)
+        TrainingRun.objects.update(recipe={**SHORT, "rank": 100_000})
         assert world.run_jobs() == [State.FAILED]
         assert "rank must be a number from 1 to 512" in Job.objects.get().error
         assert Event.objects.filter(type=TrainingFailed.type).count() == 1
@@ -140,13 +148,13 @@ class TestRealRun:
         import fcntl
 
         run = queued_run(world, tiny_weights)
-        folder_of(run).mkdir(parents=True)
-        with (folder_of(run) / "lock").open("w") as held:
+        folder_of(run).path.mkdir(parents=True)
+        with folder_of(run).lock.open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             canceller = meanwhile(lambda: (time.sleep(1), jobs.cancel(job=Job.objects.get(), actor=None)))
             assert world.run_jobs() == [State.CANCELLED]
             canceller.join()
-        assert not (folder_of(run) / "spec.json").exists()
+        assert not folder_of(run).spec.exists()
 
 
 @pytest.mark.django_db
@@ -216,17 +224,17 @@ class TestTail:
         _, run, _ = self.tail(world, tmp_path)
         job = Job.objects.get()
         Job.objects.update(attempt=2)
-        manifest = {"path": "adapter", "sha256": "a" * 64}
         with pytest.raises(LeaseLostError):
-            services.make_specialist(context=JobContext(job), run=run, manifest=manifest, folder=tmp_path)
+            services.make_specialist(
+                context=JobContext(job), run=run, manifest=MANIFEST, folder=RunFolder(tmp_path)
+            )
         assert not Specialist.objects.exists()
 
     def test_it_makes_one_specialist_however_often_it_runs(self, world: World, tmp_path: Path) -> None:
         _, run, _ = self.tail(world, tmp_path)
         context = JobContext(Job.objects.get())
-        manifest = {"path": "adapter", "sha256": "a" * 64}
         made = [
-            services.make_specialist(context=context, run=run, manifest=manifest, folder=tmp_path)
+            services.make_specialist(context=context, run=run, manifest=MANIFEST, folder=RunFolder(tmp_path))
             for _ in "ab"
         ]
         assert made[0].pk == made[1].pk
@@ -234,17 +242,21 @@ class TestTail:
 
 
 def test_it_refuses_damaged_weights(tmp_path: Path) -> None:
+    """In the folder and the manifest of a run from before methods and formats had names."""
     (tmp_path / "adapter").mkdir()
     weights = tmp_path / "adapter" / "adapter_model.safetensors"
     weights.write_bytes(b"right")
-    manifest = {"files": {}, "sha256": sha256(weights)}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    assert verified_manifest(tmp_path)["sha256"] == manifest["sha256"]
+    digest = sha256_of_file(weights)
+    written = {"path": "adapter", "sha256": digest, "files": {"adapter/adapter_model.safetensors": digest}}
+    (tmp_path / "manifest.json").write_text(json.dumps({**written, "validation_loss": float("nan")}))
+    manifest = verified_manifest(RunFolder(tmp_path))
+    assert (manifest.sha256, manifest.validation_loss) == (digest, None)
+    assert (manifest.method, manifest.prompt_format) == ("lora", "compact")
     weights.write_bytes(b"wrong")
     with pytest.raises(DamagedWeightsError, match="damaged"):
-        verified_manifest(tmp_path)
+        verified_manifest(RunFolder(tmp_path))
 
 
 def test_it_refuses_a_run_without_a_manifest(tmp_path: Path) -> None:
     with pytest.raises(DamagedWeightsError, match="no valid manifest"):
-        verified_manifest(tmp_path)
+        verified_manifest(RunFolder(tmp_path))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,9 @@ from apps.training import recipes, services
 from apps.training.estimates import estimate
 from apps.training.events import TrainingStarted
 from apps.training.models import TrainingRun
+from slmhub.ml.methods import METHODS
+from slmhub.ml.training.spec import read_recipe
+from tests.ml.full_method import Full
 from tests.training.builders import base_at, frozen_dataset, made_specialist
 from tests.world import World
 
@@ -58,7 +62,9 @@ class TestASecondClick:
     def test_another_recipe_may_be_tried_beside_it(self, world: World, weights_here: Path) -> None:
         base, dataset = base_at(weights_here), frozen_dataset(world)
         for seed in (0, 1):
-            services.start(dataset=dataset, base=base, actor=world.engineer, recipe={"seed": seed})
+            services.start(
+                dataset=dataset, base=base, actor=world.engineer, recipe=read_recipe({"seed": seed})
+            )
         assert Job.objects.count() == 2
 
     def test_an_ended_run_may_be_followed_by_the_same_one(self, world: World, weights_here: Path) -> None:
@@ -163,8 +169,20 @@ class TestEstimate:
     def test_it_counts_the_training_split_only(self, world: World, weights_here: Path) -> None:
         dataset = frozen_dataset(world, train=2)
         rows = dataset.examples.filter(split=Split.TRAIN)
-        found = estimate(dataset=dataset, base=base_at(weights_here), recipe={"epochs": 1})
+        found = estimate(dataset=dataset, base=base_at(weights_here), recipe=read_recipe({"epochs": 1}))
         assert found.tokens == sum(len(row.prompt) + len(row.completion) for row in rows)
+
+    def test_it_says_how_much_memory_a_run_takes_where_the_base_says_its_shape(
+        self, world: World, weights_here: Path
+    ) -> None:
+        base, dataset = base_at(weights_here), frozen_dataset(world)
+        recipe = recipes.recipe(base)
+        assert estimate(dataset=dataset, base=base, recipe=recipe).memory is None
+        shape = {"hidden_size": 32, "num_hidden_layers": 1, "vocab_size": 261}
+        (weights_here / "config.json").write_text(json.dumps(shape))
+        memory = estimate(dataset=dataset, base=base, recipe=recipe).memory
+        assert memory is not None
+        assert 450 < memory / 2**20 < 700
 
 
 class TestForm:
@@ -199,6 +217,30 @@ class TestForm:
         answer = world.client(world.engineer).post(self.url(world, frozen_dataset(world)), body)
         assert answer.status_code == 422
         assert not TrainingRun.objects.exists()
+
+    def test_it_offers_the_methods_that_are_registered(
+        self, world: World, weights_here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        base, dataset = base_at(weights_here), frozen_dataset(world)
+        client = world.client(world.engineer)
+        assert b'name="method"' not in client.get(self.url(world, dataset)).content
+        monkeypatch.setitem(METHODS, Full.name, Full())
+        page = client.get(self.url(world, dataset)).content
+        assert b"Full fine-tuning" in page
+        assert b"Frozen layers" in page
+        body = {"base": base.pk, "method": "full", "preset": "quick", "frozen_layers": "2", "rank": "8"}
+        answer = client.post(self.url(world, dataset), body)
+        run = TrainingRun.objects.get()
+        assert (run.recipe["method"], run.recipe["frozen_layers"]) == ("full", 2)
+        assert "rank" not in run.recipe
+        assert b"Full fine-tuning of Tiny" in client.get(answer.url).content
+
+    def test_it_shows_a_run_whose_method_is_gone(self, world: World, weights_here: Path) -> None:
+        run = services.start(dataset=frozen_dataset(world), base=base_at(weights_here), actor=None)
+        TrainingRun.objects.filter(pk=run.pk).update(recipe={"method": "gone", "steps": 5, "batch_size": 7})
+        page = world.client(world.viewer).get(world.url("training:detail", run.pk))
+        assert b"gone of Tiny" in page.content
+        assert b"7 examples" in page.content
 
     def test_it_shows_why_a_run_cannot_start(self, world: World, weights_here: Path) -> None:
         base, dataset = base_at(weights_here), frozen_dataset(world, validation=0)
@@ -240,7 +282,9 @@ class TestPages:
     ) -> None:
         base, dataset = base_at(weights_here), frozen_dataset(world)
         for seed in range(12):
-            services.start(dataset=dataset, base=base, actor=world.engineer, recipe={"seed": seed})
+            services.start(
+                dataset=dataset, base=base, actor=world.engineer, recipe=read_recipe({"seed": seed})
+            )
         client = world.client(world.viewer)
         client.get(world.url("training:list"))
         with django_assert_max_num_queries(14):

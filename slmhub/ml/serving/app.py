@@ -103,7 +103,7 @@ async def show_model(request: web.Request) -> web.Response:
 
 def _model_row(model: ServedModel) -> dict[str, Any]:
     row = {"id": model.name, "object": "model", "created": model.created, "owned_by": "slmhub"}
-    return row | {"kind": str(model.kind), "sha256": model.sha256}
+    return row | {"kind": str(model.manifest.kind), "sha256": model.manifest.sha256}
 
 
 async def complete_chat(request: web.Request) -> web.StreamResponse:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from slmhub.ml.files import write_atomically
+from slmhub.ml.methods import DEFAULT, METHODS
 from slmhub.ml.prompt_formats import COMPACT, FORMATS
-from slmhub.ml.prompt_formats.compact import NOTHING_STATIC, StaticPrompt
+from slmhub.ml.prompt_formats.compact import StaticPrompt
 
 SERVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
 MANIFEST = "manifest.json"
@@ -22,18 +24,29 @@ class ModelKind(StrEnum):
     BASE = "base"
 
 
-@dataclass(frozen=True)
-class ServedModel:
-    """One model: where its weights are, what they must hash to, how it is asked."""
+class ServedManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in a served model's folder: where its weights are, what they hash to, how it is asked.
 
-    name: str
+    Manifests from before there were methods and formats name none.
+    """
+
     kind: ModelKind
     path: str
     base: str | None = None
     sha256: str | None = None
     base_sha256: str | None = None
+    method: str = DEFAULT
     prompt_format: str = COMPACT
-    static_prompt: StaticPrompt = NOTHING_STATIC
+    static_prompt: StaticPrompt | None = None
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A manifest under the name of its folder; `path` is its own, resolved."""
+
+    name: str
+    manifest: ServedManifest
+    path: str
     created: int = 0
 
 
@@ -50,7 +63,10 @@ class Catalogue:
 
     def __init__(self, folder: Path, bases: Mapping[str, str]) -> None:
         self._folder = folder
-        self._bases = {name: ServedModel(name, ModelKind.BASE, path) for name, path in bases.items()}
+        self._bases = {
+            name: ServedModel(name, ServedManifest(kind=ModelKind.BASE, path=path), path)
+            for name, path in bases.items()
+        }
         self._read: dict[str, tuple[int, ServedModel]] = {}
 
     def find(self, name: str) -> ServedModel:
@@ -80,30 +96,26 @@ class Catalogue:
         return [models[name] for name in sorted(models)]
 
 
+def publish(models: Path, name: str, manifest: ServedManifest) -> None:
+    """Offers a model: the server that reads `models` sees it on its next request."""
+    write_atomically(models / name / MANIFEST, msgspec.json.encode(manifest).decode())
+
+
 def read_manifest(name: str, path: Path) -> ServedModel:
     """Raises BadManifestError."""
     try:
-        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kind = ModelKind(raw["kind"])
-        model = ServedModel(
-            name=name,
-            kind=kind,
-            path=str(_resolved(path.parent, raw["path"], kind)),
-            base=raw.get("base"),
-            sha256=raw.get("sha256"),
-            base_sha256=raw.get("base_sha256"),
-            # Manifests from before there were formats name none.
-            prompt_format=raw.get("prompt_format", COMPACT),
-            static_prompt=StaticPrompt.from_json(raw.get("static_prompt")),
-            created=int(path.stat().st_mtime),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        manifest = msgspec.json.decode(path.read_bytes(), type=ServedManifest)
+        created = int(path.stat().st_mtime)
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise BadManifestError(f"The manifest of {name} cannot be read: {error!r}") from error
-    if kind is ModelKind.SPECIALIST and not (model.base and model.sha256):
+    if manifest.kind is ModelKind.SPECIALIST and not (manifest.base and manifest.sha256):
         raise BadManifestError(f"The manifest of {name} lacks base or sha256.")
-    if model.prompt_format not in FORMATS:
+    if manifest.prompt_format not in FORMATS:
         raise BadManifestError(f"The manifest of {name} names an unknown prompt format.")
-    return model
+    if manifest.method not in METHODS:
+        raise BadManifestError(f"The manifest of {name} names an unknown training method.")
+    resolved = _resolved(path.parent, manifest.path, manifest.kind)
+    return ServedModel(name, manifest, str(resolved), created)
 
 
 def _resolved(folder: Path, path: str, kind: ModelKind) -> Path | str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
-
-from slmhub.ml.basemodel import base_folder, context_length, load_base, sha256_of_weights
+from slmhub.ml.basemodel import base_folder, context_length, load_model, load_tokenizer
+from slmhub.ml.files import sha256_of_weights
+from slmhub.ml.methods import METHODS
 from slmhub.ml.prompt_formats import PromptFormat, open_format
+from slmhub.ml.prompt_formats.compact import NOTHING_STATIC
 from slmhub.ml.prompt_formats.messages import PromptFormatError
 from slmhub.ml.serving.catalogue import BadManifestError, ModelKind, ServedModel
 
@@ -50,23 +51,24 @@ class LoadedModels:
 
 
 def load(served: ServedModel) -> LoadedModel:
-    """A base, or a base with the adapter merged in.
+    """A base, or what a training method made of one.
 
     Raises CorruptModelError, BaseModelMissingError or BadManifestError.
     """
-    if served.kind is ModelKind.BASE:
-        folder = base_folder(served.path)
-        sha256 = _checked(folder, served.sha256, served.name)
-        model, tokenizer = load_base(folder)
+    manifest = served.manifest
+    if manifest.kind is ModelKind.BASE:
+        base = base_folder(served.path)
+        sha256 = _checked(base, manifest.sha256, served.name)
+        model = load_model(base)
     else:
-        folder = base_folder(served.base or "")
-        _checked(folder, served.base_sha256, f"the base of {served.name}")
-        sha256 = _checked(Path(served.path), served.sha256, served.name)
-        base, tokenizer = load_base(folder)
-        model = PeftModel.from_pretrained(base, served.path, use_safetensors=True).merge_and_unload()
+        base = base_folder(manifest.base or "")
+        _checked(base, manifest.base_sha256, f"the base of {served.name}")
+        sha256 = _checked(Path(served.path), manifest.sha256, served.name)
+        model = METHODS[manifest.method].load(base, Path(served.path))
     model.eval()
     try:
-        prompt_format = open_format(served.prompt_format, tokenizer, served.static_prompt)
+        static = manifest.static_prompt or NOTHING_STATIC
+        prompt_format = open_format(manifest.prompt_format, load_tokenizer(base), static)
     except PromptFormatError as error:
         raise BadManifestError(f"{served.name} cannot be served. {error}") from error
     return LoadedModel(served, model, prompt_format, context_length(model), sha256)

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from slmhub.ml.training.checkpoints import write_atomically, write_marker
+from slmhub.ml.files import write_atomically
+from slmhub.ml.training.checkpoints import write_marker
 from slmhub.ml.training.data import Collator
-
-
-@dataclass(frozen=True)
-class ProgressLine:
-    """One line of progress.jsonl."""
-
-    step: int
-    total_steps: int
-    epoch: float
-    loss: float | None
-    learning_rate: float | None
-    eval_loss: float | None
-    eval_exact: float | None
-    elapsed_s: float
-    eta_s: float
-    tokens_per_s: float
-    at: str
+from slmhub.ml.training.records import ProgressLine, read_record
 
 
 class ProgressFile:
@@ -37,20 +21,24 @@ class ProgressFile:
 
     def __init__(self, path: Path, *, resumed_step: int) -> None:
         self._path = path
-        kept = [line for line in _whole_lines(path) if line["step"] <= resumed_step]
-        self.elapsed_before = float(kept[-1]["elapsed_s"]) if kept else 0.0
-        write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+        kept = [line for line in _whole_lines(path) if line.step <= resumed_step]
+        self.elapsed_before = (kept[-1].elapsed_s or 0.0) if kept else 0.0
+        write_atomically(path, "".join(map(_written, kept)))
 
     def append(self, line: ProgressLine) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(line)) + "\n")
+            file.write(_written(line))
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
+def _written(line: ProgressLine) -> str:
+    return msgspec.json.encode(line).decode() + "\n"
+
+
+def _whole_lines(path: Path) -> list[ProgressLine]:
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
-            lines.append(json.loads(line))
+            lines.append(read_record(line, ProgressLine))
         except ValueError:
             break
     return lines

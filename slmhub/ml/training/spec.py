@@ -6,27 +6,15 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slmhub.ml.prompt_formats import COMPACT, FORMATS
+import msgspec
 
-METHODS = ("lora",)
-BOUNDS: dict[str, tuple[float, float]] = {
-    "rank": (1, 512),
-    "alpha": (1, 2048),
-    "learning_rate": (1e-7, 1.0),
-    "batch_size": (1, 1024),
-    "augment_copies": (0.0, 1.0),
-    "max_length": (16, 1_000_000),
-    "eval_every": (1, 1_000_000),
-    "save_every": (1, 1_000_000),
-    "epochs": (0.01, 10_000),
-    "steps": (1, 10_000_000),
-    "max_seconds": (1, 30 * 86_400),
-}
-LENGTHS = ("epochs", "steps", "max_seconds")
+from slmhub.ml.methods import DEFAULT, METHODS
+from slmhub.ml.methods.recipe import LENGTHS, Recipe, fields_of
+from slmhub.ml.prompt_formats import COMPACT, FORMATS
 
 
 class InputError(Exception):
@@ -35,28 +23,6 @@ class InputError(Exception):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; one of `epochs`, `steps` and `max_seconds` says for how long (default: 300 steps).
-
-    `augment_copies` is the share of the examples whose copied values are swapped for random ones.
-    """
-
-    method: str = "lora"
-    rank: int = 32
-    alpha: int = 64
-    learning_rate: float = 5e-3
-    epochs: float | None = None
-    steps: int | None = None
-    max_seconds: float | None = None
-    batch_size: int = 16
-    augment_copies: float = 0.9
-    seed: int = 0
-    max_length: int = 2048
-    eval_every: int = 60
-    save_every: int = 60
 
 
 @dataclass(frozen=True)
@@ -86,13 +52,13 @@ class TrainingSpec:
     base: str
     train: Path
     validation: Path
-    recipe: Recipe = field(default_factory=Recipe)
-    static_prompt: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Recipe
+    static_prompt: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prompt_format: str = COMPACT
 
     def fingerprint(self) -> str:
         """Equal for two SPECs that train the same thing in the same folder."""
-        fields = dataclasses.asdict(self)
+        fields = {**vars(self), "recipe": msgspec.to_builtins(self.recipe)}
         if self.prompt_format == COMPACT:
             # Folders from before there were formats must be known again.
             del fields["prompt_format"]
@@ -127,27 +93,28 @@ def read_spec(path: Path) -> TrainingSpec:
 
 def read_recipe(raw: Mapping[str, Any]) -> Recipe:
     """Raises InputError on an unknown key, an unsupported method or a number out of bounds."""
-    unknown = sorted(raw.keys() - {one.name for one in dataclasses.fields(Recipe)})
+    name = raw.get("method", DEFAULT)
+    if not isinstance(name, str) or name not in METHODS:
+        raise InputError("method", f"Method {name!r} is not supported; supported: {', '.join(METHODS)}.")
+    kind: type[Recipe] = METHODS[name].recipe
+    fields = fields_of(kind)
+    unknown = sorted(raw.keys() - fields.keys() - {"method"})
     if unknown:
         raise InputError("recipe", f"The recipe has unknown keys: {', '.join(unknown)}.")
-    recipe = Recipe(**raw)
-    if recipe.method not in METHODS:
-        supported = ", ".join(METHODS)
-        raise InputError("method", f"Method {recipe.method!r} is not supported; supported: {supported}.")
-    _check_bounds(recipe)
-    lengths = [name for name in LENGTHS if raw.get(name) is not None]
+    for field in fields.values():
+        value = raw.get(field.name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and field.least <= value <= field.most):
+            words = f"{field.name} must be a number from {field.least} to {field.most}, not {value!r}."
+            raise InputError("recipe", words)
+    try:
+        recipe = msgspec.convert({**raw, "method": name}, kind)
+    except msgspec.ValidationError as error:
+        raise InputError("recipe", f"The recipe cannot be read: {error}") from error
+    lengths = [length for length in LENGTHS if getattr(recipe, length) is not None]
     if len(lengths) > 1:
         raise InputError("recipe", f"The recipe may hold only one of {', '.join(lengths)}.")
-    return recipe if lengths else dataclasses.replace(recipe, steps=300)
-
-
-def _check_bounds(recipe: Recipe) -> None:
-    for name, value in dataclasses.asdict(recipe).items():
-        least, most = BOUNDS.get(name, (None, None))
-        if least is None or most is None or value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise InputError("recipe", f"{name} must be a number from {least} to {most}, not {value!r}.")
+    return recipe if lengths else msgspec.structs.replace(recipe, steps=300)
 
 
 def read_examples(path: Path, prompt_format: str = COMPACT) -> list[Example | Conversation]:
