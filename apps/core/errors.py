@@ -15,6 +15,11 @@ class HubError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do next, where there is one line for both."""
+        return f"{self.message} {self.hint}".strip()
+
 
 class ConflictError(HubError):
     """The row is no longer in the state that the request assumes."""

@@ -48,7 +48,7 @@ def start_run(request: MemberRequest, pk: int) -> HttpResponse:
     except AlreadyRunningError as second:
         return lead_to(request, second)
     except HubError as error:
-        return _back(request, specialist, f"{error.message} {error.hint}")
+        return _back(request, specialist, error.sentence)
     messages.success(request, "The evaluation is queued.")
     return redirect(run)
 

@@ -120,8 +120,7 @@ def _work(context: JobContext) -> str:
     except JobCancelledError:
         return _end(job, State.CANCELLED, JobCancelled)
     except HubError as error:
-        message = f"{error.message} {error.hint}".strip()
-        return _end(job, State.FAILED, JobFailed, error=message)
+        return _end(job, State.FAILED, JobFailed, error=error.sentence)
     except Exception as error:
         log.exception("job %s failed", job.pk)
         with contextlib.suppress(LeaseLostError):

@@ -73,7 +73,7 @@ def _steer(request: MemberRequest, pk: int, act: Callable[..., Job], done: str) 
     except services.AlreadyRunningError as second:
         return lead_to(request, second)
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}".strip())
+        messages.error(request, error.sentence)
     else:
         messages.success(request, done)
     return back_to(request, job.get_absolute_url())

@@ -39,7 +39,7 @@ def set_price(request: MemberRequest) -> HttpResponse:
     try:
         price = services.set_price(workspace=request.workspace, actor=request.user, **form.cleaned_data)
     except HubError as error:
-        form.add_error(None, f"{error.message} {error.hint}")
+        form.add_error(None, error.sentence)
         return _list(request, form, status=error.status)
     messages.success(request, f"New calls of {price.model} are computed with it. Older ones: compute anew.")
     return redirect(request.workspace.address("prices:list"))

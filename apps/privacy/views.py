@@ -67,7 +67,7 @@ def _decide(request: MemberRequest, chosen: list[Finding]) -> HttpResponse:
             findings=chosen, decision=Decision(form.cleaned_data["decision"]), actor=request.user
         )
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}".strip())
+        messages.error(request, error.sentence)
         return _back(request)
     word = Decision(form.cleaned_data["decision"]).label.lower()
     messages.success(

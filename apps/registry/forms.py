@@ -49,7 +49,7 @@ class TeacherForm(forms.Form):
         try:
             return checked_address(self.cleaned_data["base_url"])
         except HubError as error:
-            raise forms.ValidationError(f"{error.message} {error.hint}") from error
+            raise forms.ValidationError(error.sentence) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

@@ -43,7 +43,7 @@ def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
                 evaluation=evaluation, actor=request.user, reason=form.cleaned_data["reason"]
             )
         except HubError as error:
-            form.add_error(None, f"{error.message} {error.hint}")
+            form.add_error(None, error.sentence)
         else:
             messages.success(request, "Requested. Somebody with the approver's role decides.")
             return redirect(rollout)
@@ -93,7 +93,7 @@ def _act(
     try:
         act(rollout=rollout, actor=request.user, **extra)
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}")
+        messages.error(request, error.sentence)
     else:
         messages.success(request, done)
     return redirect(rollout)

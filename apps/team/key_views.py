@@ -80,7 +80,7 @@ def revoke_key(request: MemberRequest, pk: int) -> HttpResponse:
     try:
         services.revoke_api_key(key=key, actor=request.user)
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}")
+        messages.error(request, error.sentence)
     else:
         messages.success(request, f"“{key.name}” no longer works.")
     return redirect(request.workspace.address("team:keys"))

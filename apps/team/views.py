@@ -50,7 +50,7 @@ def add_agent(request: MemberRequest) -> HttpResponse:
             workspace=request.workspace, name=form.cleaned_data["name"], actor=request.user
         )
     except HubError as error:
-        form.add_error("name", f"{error.message} {error.hint}")
+        form.add_error("name", error.sentence)
         return _overview(request, form, status=error.status)
     messages.success(request, f"Agent “{agent.name}” is ready for its traces.")
     return redirect(agent)
@@ -101,7 +101,7 @@ def invite(request: MemberRequest) -> HttpResponse:
             workspace=request.workspace, email=email, role=role, actor=request.user
         )
     except HubError as error:
-        form.add_error("email", f"{error.message} {error.hint}")
+        form.add_error("email", error.sentence)
         return _people(request, form, status=error.status)
     link = request.build_absolute_uri(reverse("team:accept_invitation", args=[token]))
     response = _people(request, InviteForm(), link=link, invited=invitation)
@@ -116,7 +116,7 @@ def withdraw_invitation(request: MemberRequest, pk: int) -> HttpResponse:
     try:
         services.withdraw_invitation(invitation=invitation, actor=request.user)
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}")
+        messages.error(request, error.sentence)
     else:
         messages.success(request, f"The link for {invitation.email} no longer works.")
     return redirect(request.workspace.address("team:people"))
@@ -133,7 +133,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
     try:
         services.change_role(membership=membership, role=Role(form.cleaned_data["role"]), actor=request.user)
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}")
+        messages.error(request, error.sentence)
     else:
         messages.success(request, f"{membership.user} is now {membership.get_role_display().lower()}.")
     return redirect(request.workspace.address("team:people"))
@@ -146,7 +146,7 @@ def remove_member(request: MemberRequest, pk: int) -> HttpResponse:
     try:
         services.remove_member(membership=membership, actor=request.user)
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}")
+        messages.error(request, error.sentence)
     else:
         messages.success(request, f"{membership.user} no longer belongs to {request.workspace}.")
         if membership.user_id == request.user.pk:

@@ -48,7 +48,7 @@ def new_run(request: MemberRequest, pk: int) -> HttpResponse:
     except AlreadyRunningError as second:
         return lead_to(request, second)
     except HubError as error:
-        form.add_error(None, f"{error.message} {error.hint}")
+        form.add_error(None, error.sentence)
         return _new_page(request, dataset, bases, form, status=error.status)
     messages.success(request, "Training is queued.")
     return redirect(run)

@@ -101,7 +101,7 @@ def _looked_at(reading: ReadingChoice) -> FilePreview:
                 mapping=drawn.rules if drawn and not drawn.problem else None,
             )
     except uploads.UploadGoneError as error:
-        file.problem = f"{error.message} {error.hint}"
+        file.problem = error.sentence
         return file
     file.format, file.container, file.lines = found.format or "", found.container, found.rows_estimated
     file.mapping, file.records = drawn, found.first

@@ -59,7 +59,7 @@ def start(request: MemberRequest, delivery: str) -> HttpResponse:
     except AlreadyRunningError:
         return _to_imports(request, _delivery(request, delivery))
     except HubError as error:
-        messages.error(request, f"{error.message} {error.hint}".strip())
+        messages.error(request, error.sentence)
         return redirect(request.agent.address("uploads:review", delivery))
     return _to_imports(request, started)
 

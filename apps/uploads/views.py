@@ -35,7 +35,7 @@ def upload(request: MemberRequest) -> HttpResponseBase:
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > settings.LARGEST_UPLOAD + _FORM_OVERHEAD:
         error = uploads.UploadTooLargeError(length)
-        return _page(request, UploadForm(), error=f"{error.message} {error.hint}", status=error.status)
+        return _page(request, UploadForm(), error=error.sentence, status=error.status)
     return _receive(request)
 
 
@@ -53,7 +53,7 @@ def _receive(request: MemberRequest) -> HttpResponse:
             )
             received += 1
         except HubError as error:
-            refused.append(f"{file.name}: {error.message} {error.hint}".strip())
+            refused.append(f"{file.name}: {error.sentence}")
     if not received:
         return _page(request, form, error=" ".join(refused), status=422)
     for text in refused:

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         try:
             agent = _agent(_workspace(options["workspace"]), options["agent"])
         except HubError as error:
-            raise CommandError(f"{error.message} {error.hint}".strip()) from error
+            raise CommandError(error.sentence) from error
         started = time.monotonic()
         collect_seldom()
         rejects_path = _rejects_path(agent)

@@ -43,7 +43,7 @@ class Command(BaseCommand):
                     agent=agent, actor=actor, most_tasks=options["tasks"], wait=wait, say=self._say
                 )
             except HubError as error:
-                raise CommandError(f"{error.message} {error.hint}".strip()) from error
+                raise CommandError(error.sentence) from error
         self.stdout.write(json.dumps(report, indent=2))
 
     def _say(self, text: str) -> None:
