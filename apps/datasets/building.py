@@ -21,7 +21,7 @@ SPLITS = (Split.TRAIN, Split.VALIDATION, Split.TEST)
 
 
 @dataclass(frozen=True)
-class Row:
+class Draft:
     """An example before it is stored."""
 
     candidate: Candidate
@@ -58,7 +58,7 @@ def static_prompt_of(candidates: Sequence[Candidate], prompt_format: str = COMPA
 
 def rows_of(
     candidates: Sequence[Candidate], static: StaticPrompt, parameters: Parameters, left_out: Counter[str]
-) -> list[Row]:
+) -> list[Draft]:
     """Examples by split, then in order of time; no prompt stands twice."""
     toolset = _toolset(candidates) if static.toolset else None
     rows = []
@@ -78,8 +78,8 @@ def _toolset(candidates: Iterable[Candidate]) -> int | None:
     return Counter(candidate.template[1] for candidate in candidates).most_common(1)[0][0]
 
 
-def _row(candidate: Candidate, static: StaticPrompt, parameters: Parameters) -> Row:
-    return Row(
+def _row(candidate: Candidate, static: StaticPrompt, parameters: Parameters) -> Draft:
+    return Draft(
         candidate,
         prompt=render_prompt(candidate.messages, candidate.tools, static),
         completion=render_answer(candidate.output),
@@ -87,12 +87,12 @@ def _row(candidate: Candidate, static: StaticPrompt, parameters: Parameters) -> 
     )
 
 
-def _one_answer_each(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
+def _one_answer_each(rows: Sequence[Draft], left_out: Counter[str]) -> list[Draft]:
     """The first row of each prompt with its commonest answer; others are duplicates or conflicts."""
     answers: dict[str, Counter[str]] = {}
     for row in rows:
         answers.setdefault(row.prompt, Counter())[row.completion] += 1
-    kept: dict[str, Row] = {}
+    kept: dict[str, Draft] = {}
     for row in rows:
         if row.completion != answers[row.prompt].most_common(1)[0][0]:
             left_out[Reason.CONFLICT] += 1
@@ -103,9 +103,9 @@ def _one_answer_each(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
     return list(kept.values())
 
 
-def _capped(rows: Sequence[Row], parameters: Parameters, left_out: Counter[str]) -> list[Row]:
+def _capped(rows: Sequence[Draft], parameters: Parameters, left_out: Counter[str]) -> list[Draft]:
     """At most so many of each split, drawn by a hash of the prompt; the order of time stays."""
-    kept: list[Row] = []
+    kept: list[Draft] = []
     for split in SPLITS:
         mine = [row for row in rows if row.split == split]
         most = parameters.most(split)
@@ -118,7 +118,7 @@ def _capped(rows: Sequence[Row], parameters: Parameters, left_out: Counter[str])
     return kept
 
 
-def digest_of(rows: Iterable[Row], static: StaticPrompt, prompt_format: str = COMPACT) -> str:
+def digest_of(rows: Iterable[Draft], static: StaticPrompt, prompt_format: str = COMPACT) -> str:
     """SHA-256 over the static prompt and the canonical examples in order."""
     digest = hashlib.sha256(orjson.dumps(static.to_json(), option=orjson.OPT_SORT_KEYS))
     if prompt_format != COMPACT:
@@ -128,7 +128,7 @@ def digest_of(rows: Iterable[Row], static: StaticPrompt, prompt_format: str = CO
     return digest.hexdigest()
 
 
-def counts_of(rows: Sequence[Row], static: StaticPrompt, left_out: Counter[str]) -> Counts:
+def counts_of(rows: Sequence[Draft], static: StaticPrompt, left_out: Counter[str]) -> Counts:
     by_split = Counter(row.split for row in rows)
     own = sum(1 for row in rows if static.messages and _is_own(row.candidate, static))
     return Counts(

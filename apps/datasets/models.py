@@ -17,6 +17,7 @@ from apps.discovery.models import Task
 from apps.jobs.models import Job, State
 from apps.traces.models import Span
 from slmhub.ml.prompt_formats import COMPACT
+from slmhub.ml.prompt_formats.compact import StaticPrompt
 
 
 class Split(models.TextChoices):
@@ -55,7 +56,7 @@ class DatasetVersion(Timestamped):
     left_out = StructField(dict[str, int], default=dict)
     prompt_format = models.CharField(max_length=20, default=COMPACT, help_text="how examples become text")
     # The prompt text and tool set that every example shares, pruned from the examples.
-    static_prompt = models.JSONField(default=dict)
+    static_prompt = StructField(StaticPrompt, default=StaticPrompt)
     overlap = StructField(Overlap, default=Overlap)
     digest = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the examples in order")
     frozen_at = models.DateTimeField(null=True, blank=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from apps.datasets.building import Row
+from apps.datasets.building import Draft
 from apps.datasets.columns import FieldSeen, Overlap, Seen
 from apps.datasets.models import Split
 from slmhub.formats import signature
@@ -20,7 +20,7 @@ TEXT = "answer"
 PHRASE_END = re.compile(r"[.!?;:,\n{}\[\]\"]+")
 
 
-def overlap_of(rows: Sequence[Row]) -> Overlap:
+def overlap_of(rows: Sequence[Draft]) -> Overlap:
     """A field whose few values recur in training is a choice; its values must be seen to be learnt."""
     train = [row for row in rows if row.split == Split.TRAIN]
     test = [row for row in rows if row.split == Split.TEST]
@@ -47,7 +47,7 @@ def _sum(fields: Iterable[Seen]) -> Seen:
     return Seen(sum(field.seen for field in fields), sum(field.of for field in fields))
 
 
-def _values_by_field(rows: Iterable[Row]) -> dict[str, Counter[str]]:
+def _values_by_field(rows: Iterable[Draft]) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
     for row in rows:
         for name, value in leaves_of(row.candidate.output):
@@ -59,7 +59,7 @@ def _is_choice(counts: Counter[str]) -> bool:
     return len(counts) <= min(FEW_KINDS, RECURRING * counts.total())
 
 
-def phrases_of(row: Row) -> set[str]:
+def phrases_of(row: Draft) -> set[str]:
     """The phrases of the prompt, without the values of its own answer and whatever looks like a value.
 
     A prompt put together anew of phrases that all stand in training is worded like training.

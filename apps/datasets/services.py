@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from apps.accounts.models import User
 from apps.accounts.rights import Right
 from apps.core.errors import ConflictError, HubError
-from apps.datasets.building import Row, counts_of, digest_of
+from apps.datasets.building import Draft, counts_of, digest_of
 from apps.datasets.candidates import Reason
 from apps.datasets.columns import Counts, Parameters
 from apps.datasets.events import DatasetFrozen
@@ -79,7 +79,7 @@ def build(
 
 @transaction.atomic
 def freeze(
-    *, dataset: DatasetVersion, rows: Sequence[Row], static: StaticPrompt, left_out: Counter[str]
+    *, dataset: DatasetVersion, rows: Sequence[Draft], static: StaticPrompt, left_out: Counter[str]
 ) -> DatasetVersion:
     """Stores the examples and seals the version with their hash. Raises `TooSmallError`, `FrozenError`."""
     counts = counts_of(rows, static, left_out)
@@ -91,7 +91,7 @@ def freeze(
     sealed = DatasetVersion.objects.filter(pk=dataset.pk, frozen_at__isnull=True).update(
         counts=counts,
         left_out=dict(left_out),
-        static_prompt=static.to_json(),
+        static_prompt=static,
         overlap=overlap_of(rows),
         digest=digest_of(rows, static, dataset.prompt_format),
         frozen_at=timezone.now(),
@@ -114,7 +114,7 @@ def _publish(dataset: DatasetVersion) -> None:
     publish(fact, workspace=dataset.agent.workspace, agent=dataset.agent, actor=dataset.created_by)
 
 
-def _examples(dataset: DatasetVersion, rows: Sequence[Row]) -> list[Example]:
+def _examples(dataset: DatasetVersion, rows: Sequence[Draft]) -> list[Example]:
     return [
         Example(
             dataset=dataset,

@@ -106,7 +106,7 @@ def convert_task(
             "overlap": to_builtins(dataset.overlap),
         },
         "specialist": run.specialist.served_name,
-        "training_seconds": run.manifest.get("seconds"),
+        "training_seconds": run.manifest.seconds,
         "evaluation": _shares(measured),
         "gate": to_builtins(measured.report.gate) or {},
         "rollout": _request_if_passed(measured, actor),

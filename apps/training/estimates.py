@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import msgspec
 from django.db.models import Max, Sum
 from django.db.models.functions import Length
 
@@ -16,7 +15,6 @@ from apps.training.models import TrainingRun
 from slmhub.ml.methods import method_of
 from slmhub.ml.methods.memory import read_shape
 from slmhub.ml.methods.recipe import Recipe
-from slmhub.ml.training.records import ProgressLine
 
 STARTUP_S = 15.0
 # One core of a common server; a step takes about six operations a weight and token.
@@ -81,7 +79,7 @@ def _speed(dataset: DatasetVersion, base: BaseModel) -> tuple[float, str]:
     """Tokens per second of the workspace's last finished run of this base, else of a typical core."""
     runs = TrainingRun.objects.filter(agent__workspace_id=dataset.agent.workspace_id, base=base)
     last = runs.filter(specialist__isnull=False).order_by("-pk").first()
-    measured = msgspec.convert(last.progress, ProgressLine).tokens_per_s if last else None
+    measured = last.progress.tokens_per_s if last else None
     if last and measured:
         basis = f"run {last.pk} of this model trained {measured:,.0f} tokens/s on this machine"
         return float(measured), basis

@@ -59,7 +59,7 @@ def write_spec(run: TrainingRun, *, base: Path, folder: RunFolder) -> None:
         "validation": str(validation),
         "recipe": run.recipe,
         "prompt_format": run.dataset.prompt_format,
-        "static_prompt": run.dataset.static_prompt,
+        "static_prompt": run.dataset.static_prompt.to_json(),
     }
     folder.write_json(folder.spec, spec)
 

@@ -6,12 +6,14 @@ from django.conf import settings
 from django.db import models
 
 from apps.accounts.models import Agent
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
 from apps.datasets.models import DatasetVersion
 from apps.discovery.models import Task
 from apps.jobs.models import Job
 from apps.registry.models import BaseModel
 from slmhub.ml.methods import DEFAULT, METHODS
+from slmhub.ml.training.records import Manifest, ProgressLine
 
 
 class TrainingRun(Timestamped):
@@ -23,9 +25,9 @@ class TrainingRun(Timestamped):
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="training_run")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     recipe = models.JSONField(default=dict)
-    # The last `ProgressLine`, with the figures of the last evaluation, and the trainer's `Manifest`.
-    progress = models.JSONField(default=dict)
-    manifest = models.JSONField(default=dict)
+    # The last line, with the figures of the last evaluation; steps are 0 before the first.
+    progress = StructField(ProgressLine, default=ProgressLine)
+    manifest = StructField(Manifest, default=Manifest)
 
     class Meta:
         indexes = [models.Index(fields=["agent", "-created_at", "-id"], name="training_list")]

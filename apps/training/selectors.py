@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from django.db.models import QuerySet
 
 from apps.accounts.models import Agent
@@ -18,7 +17,6 @@ from apps.training.models import ProgressPoint, Specialist, TrainingRun
 from slmhub.ml.evaluation import rows_needed
 from slmhub.ml.methods import DEFAULT, METHODS
 from slmhub.ml.methods.recipe import Recipe, fields_of
-from slmhub.ml.training.records import Manifest, ProgressLine
 
 POINTS_SHOWN = 500
 LOG_LINES = 60
@@ -61,8 +59,8 @@ class Status:
 
 def status_of(run: TrainingRun) -> Status:
     state = State(run.job.state) if run.job else State.FAILED
-    now = msgspec.convert(run.progress, ProgressLine)
-    made = msgspec.convert(run.manifest, Manifest) if run.manifest else None
+    now = run.progress
+    made = run.manifest if run.manifest.sha256 else None
     return Status(
         state=state,
         label=state.label,

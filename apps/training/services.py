@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import msgspec
 import orjson
 from django.db import transaction
 
@@ -31,7 +30,7 @@ TOO_LONG_SHARE = 0.1
 JOB = "apps.training.jobs.run"
 
 
-class NotReadyError(ConflictError):
+class DatasetNotReadyError(ConflictError):
     """The dataset cannot be trained on yet."""
 
 
@@ -47,7 +46,7 @@ def start(
 ) -> TrainingRun:
     """Queues a run; the same one is not queued twice.
 
-    Raises AlreadyRunningError, NotReadyError, NotTrainableError or WeightsMissingError.
+    Raises AlreadyRunningError, DatasetNotReadyError, NotTrainableError or WeightsMissingError.
     """
     check(dataset=dataset, base=base)
     agent = dataset.agent
@@ -84,10 +83,10 @@ def _digest(recipe: dict[str, Any]) -> str:
 def check(*, dataset: DatasetVersion, base: BaseModel) -> None:
     """Raises what `start` would raise."""
     if dataset.frozen_at is None:
-        raise NotReadyError(f"{dataset} is not frozen yet.", hint="Wait until it is built.")
+        raise DatasetNotReadyError(f"{dataset} is not frozen yet.", hint="Wait until it is built.")
     for split in (Split.TRAIN, Split.VALIDATION):
         if not dataset.examples.filter(split=split).exists():
-            raise NotReadyError(
+            raise DatasetNotReadyError(
                 f"{dataset} has no {split.label.lower()} examples.",
                 hint="Collect more calls and build it again.",
             )
@@ -123,7 +122,7 @@ def make_specialist(
         if found is not None:
             return found
         specialist = _create_specialist(run, manifest, folder)
-        TrainingRun.objects.filter(pk=run.pk).update(manifest=msgspec.to_builtins(manifest))
+        TrainingRun.objects.filter(pk=run.pk).update(manifest=manifest)
         fact = TrainingFinished(**facts(run), job=context.job.pk, specialist=specialist.pk)
         publish(fact, workspace=run.agent.workspace, agent=run.agent)
     return specialist

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import to_builtins
 from msgspec.structs import replace
 
 from apps.events.services import publish
@@ -70,7 +69,7 @@ class ProgressTail:
         if self._evaluated is not None:
             evaluated = self._evaluated
             last = replace(last, eval_loss=evaluated.eval_loss, eval_exact=evaluated.eval_exact)
-        TrainingRun.objects.filter(pk=self._run.pk).update(progress=to_builtins(last))
+        TrainingRun.objects.filter(pk=self._run.pk).update(progress=last)
 
     def _publish(self, last: ProgressLine) -> None:
         job = self._context.job

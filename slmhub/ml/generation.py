@@ -22,14 +22,14 @@ class FinishReason(StrEnum):
 
 
 @dataclass(eq=False)
-class Row:
+class Generation:
     """One prompt on its way. `ended` may end it after any token; `cancelled` may be set by any thread."""
 
     prompt: list[int]
     limit: int
     temperature: float = 0.0
     seed: int | None = None
-    ended: Callable[[Row], bool] | None = None
+    ended: Callable[[Generation], bool] | None = None
     ids: list[int] = field(default_factory=list)
     probabilities: list[float] = field(default_factory=list)
     finish: FinishReason | None = None
@@ -48,7 +48,7 @@ class Row:
 @torch.inference_mode()
 def generate(
     model: Any,
-    rows: Sequence[Row],
+    rows: Sequence[Generation],
     *,
     end: int,
     pad: int,
@@ -87,7 +87,7 @@ def generate(
         positions = positions[:, -1:] + 1
 
 
-def _left_padded(rows: Sequence[Row], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _left_padded(rows: Sequence[Generation], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     longest = max(len(row.prompt) for row in rows)
     gaps = [longest - len(row.prompt) for row in rows]
     ids = torch.tensor([[pad] * gap + row.prompt for row, gap in zip(rows, gaps, strict=True)])
@@ -95,7 +95,7 @@ def _left_padded(rows: Sequence[Row], pad: int) -> tuple[torch.Tensor, torch.Ten
     return ids, mask
 
 
-def _generator(row: Row) -> torch.Generator:
+def _generator(row: Generation) -> torch.Generator:
     generator = torch.Generator()
     if row.seed is None:
         generator.seed()
@@ -105,7 +105,7 @@ def _generator(row: Row) -> torch.Generator:
 
 
 def _choose(
-    logits: torch.Tensor, rows: Sequence[Row], generators: dict[int, torch.Generator]
+    logits: torch.Tensor, rows: Sequence[Generation], generators: dict[int, torch.Generator]
 ) -> torch.Tensor:
     """Token ids and their probabilities, [2, rows]; the most likely token, or a draw where a row is warm."""
     probabilities = logits.softmax(-1)
@@ -118,7 +118,7 @@ def _choose(
     return torch.stack([tokens.double(), best.double()])
 
 
-def _append(rows: Sequence[Row], chosen: torch.Tensor, *, end: int) -> None:
+def _append(rows: Sequence[Generation], chosen: torch.Tensor, *, end: int) -> None:
     tokens, probabilities = chosen.tolist()
     for row, token, probability in zip(rows, tokens, probabilities, strict=True):
         if row.finish is None:
@@ -126,7 +126,7 @@ def _append(rows: Sequence[Row], chosen: torch.Tensor, *, end: int) -> None:
             row.finish = _advance(row, int(token), end)
 
 
-def _advance(row: Row, token: int, end: int) -> FinishReason | None:
+def _advance(row: Generation, token: int, end: int) -> FinishReason | None:
     if row.cancelled:
         return FinishReason.CANCELLED
     if token == end:

@@ -16,6 +16,7 @@ from apps.discovery.models import Assignment
 from apps.discovery.services import merge
 from apps.jobs.services import AlreadyRunningError
 from slmhub.ml.prompt_formats import COMPACT, NATIVE
+from slmhub.ml.prompt_formats.compact import NOTHING_STATIC, StaticMessage
 from tests.datasets.builders import built
 from tests.discovery.factories import SYSTEM, Step, accepted, extraction, fail, task
 from tests.world import World
@@ -24,7 +25,7 @@ from tests.world import World
 def test_it_freezes_what_the_calls_show(world: World) -> None:
     dataset = built(world, accepted(world.agent, extraction(world.agent, 150)))
     assert dataset.is_frozen
-    assert dataset.static_prompt["messages"] == [{"role": "system", "text": SYSTEM}]
+    assert dataset.static_prompt.messages == (StaticMessage("system", SYSTEM),)
     example = dataset.examples.get(position=0)
     assert example.prompt.startswith("Where is order A-")
     assert orjson.loads(example.completion)["order"] in example.prompt
@@ -172,7 +173,7 @@ def test_a_native_dataset_leaves_nothing_out_and_is_written_as_chat_shapes(
     write_split(native, Split.TEST, tmp_path / "test.jsonl")
     row = orjson.loads((tmp_path / "test.jsonl").read_bytes().splitlines()[0])
     assert (compact.prompt_format, native.prompt_format) == (COMPACT, NATIVE)
-    assert native.static_prompt["messages"] == []
+    assert native.static_prompt == NOTHING_STATIC
     assert native.digest != compact.digest
     assert row.keys() == {"id", "messages", "tools", "answer"}
     assert row["messages"][0] == {"role": "system", "content": SYSTEM}

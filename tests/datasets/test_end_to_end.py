@@ -42,4 +42,4 @@ def test_the_demo_becomes_tasks_and_a_task_a_dataset(world: World) -> None:
     assert dataset.left_out["failed_session"] > 0
     assert dataset.overlap.values.seen < 0.1 * dataset.overlap.values.of
     assert dataset.overlap.wording.of == dataset.counts.test
-    assert "Nordhaven" in dataset.static_prompt["messages"][0]["text"]
+    assert "Nordhaven" in dataset.static_prompt.messages[0].text

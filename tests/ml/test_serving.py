@@ -13,14 +13,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from slmhub.ml.basemodel import load_model, load_tokenizer
 from slmhub.ml.files import sha256_of_weights
-from slmhub.ml.generation import FinishReason, Row, generate
+from slmhub.ml.generation import FinishReason, Generation, generate
 from slmhub.ml.prompt_formats.compact import Compact, parse_answer
 from slmhub.ml.serving.app import build_app
 from slmhub.ml.serving.catalogue import Catalogue, ServedModel
 from slmhub.ml.serving.engine import Asked, Engine, Finished, Ticket, text_before_stop
 from slmhub.ml.serving.loading import LoadedModels
 from slmhub.ml.serving.requests import read_chat_request
-from slmhub.ml.serving.responses import Answer
+from slmhub.ml.serving.responses import Completion
 from tests.ml.tiny import write_tiny_base
 
 SPECIALIST = "specialist-12@ab12cd34ef56"
@@ -290,7 +290,7 @@ async def test_it_stops_a_request_whose_client_has_gone(models: Path) -> None:
 def test_it_ends_a_cancelled_row_and_finishes_the_others(base: Path) -> None:
     model, tokenizer = load_model(base), load_tokenizer(base)
     compact = Compact(tokenizer)
-    rows = [Row(compact.encode_prompt("abc"), limit=20) for _ in range(2)]
+    rows = [Generation(compact.encode_prompt("abc"), limit=20) for _ in range(2)]
     steps = 0
 
     def cancel_first() -> None:
@@ -308,7 +308,7 @@ def test_it_decodes_as_the_library_does(base: Path) -> None:
     model, tokenizer = load_model(base), load_tokenizer(base)
     compact = Compact(tokenizer)
     prompts = [compact.encode_prompt(text) for text in ("a", "some longer text", "é and 漢字")]
-    rows = [Row(prompt, limit=25 - 8 * at) for at, prompt in enumerate(prompts)]
+    rows = [Generation(prompt, limit=25 - 8 * at) for at, prompt in enumerate(prompts)]
     generate(model.eval(), rows, end=compact.end, pad=compact.pad)
 
     import torch
@@ -335,8 +335,8 @@ def test_it_turns_a_written_call_into_a_tool_call() -> None:
     request = read_chat_request(json.dumps(ask(tools=tools)).encode())
     message = parse_answer('{"tool":"find","args":{"city":"Oslo"}}', tools)
     finished = Finished(message, FinishReason.STOP, 3, 4, 0.5, 0.9, "ab")
-    answer = Answer(request).whole(finished)
-    chunks = Answer(request).last_chunks(finished, sent=0)
+    answer = Completion(request).whole(finished)
+    chunks = Completion(request).last_chunks(finished, sent=0)
 
     call = answer["choices"][0]["message"]["tool_calls"][0]["function"]
     assert call == {"name": "find", "arguments": '{"city":"Oslo"}'}

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from slmhub.ml.basemodel import STARTER, load_model, load_tokenizer
 from slmhub.ml.files import sha256_of_file
-from slmhub.ml.generation import Row, generate
+from slmhub.ml.generation import Generation, generate
 from slmhub.ml.prompt_formats.compact import Compact
 from slmhub.ml.starter.architecture import StarterShape, build_starter
 from slmhub.ml.starter.pretraining import SequenceEncoder, exact_match, held_out
@@ -104,7 +104,7 @@ def test_it_repeats_most_strings_that_it_has_never_seen() -> None:
     compact = Compact(tokenizer)
     random = Random("strings of this test")
     texts = [f"{KINDS['person'].make(random)}; {KINDS['code'].make(random)}" for _ in range(60)]
-    rows = [Row(compact.encode_prompt(f"repeat\n{text}"), limit=80) for text in texts]
+    rows = [Generation(compact.encode_prompt(f"repeat\n{text}"), limit=80) for text in texts]
     generate(model.eval(), rows, end=compact.end, pad=compact.pad)
     repeated = [compact.decode(row.ids) == text for row, text in zip(rows, texts, strict=True)]
 

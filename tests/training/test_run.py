@@ -208,7 +208,7 @@ class TestTail:
         path.write_text(json.dumps(evaluated) + "\n" + json.dumps({**LINE, "step": 2}) + "\n")
         tail.read()
         run.refresh_from_db()
-        assert (run.progress["step"], run.progress["eval_exact"]) == (2, 0.25)
+        assert (run.progress.step, run.progress.eval_exact) == (2, 0.25)
 
     def test_a_fenced_attempt_writes_nothing(self, world: World, tmp_path: Path) -> None:
         tail, run, path = self.tail(world, tmp_path)

@@ -103,7 +103,7 @@ class TestRefusals:
         dataset = frozen_dataset(world)
         DatasetVersion.objects.filter(pk=dataset.pk).update(frozen_at=None, digest="")
         dataset.refresh_from_db()
-        with pytest.raises(services.NotReadyError, match="not frozen"):
+        with pytest.raises(services.DatasetNotReadyError, match="not frozen"):
             services.start(dataset=dataset, base=base_at(weights_here), actor=world.engineer)
         assert not TrainingRun.objects.exists()
 
@@ -113,7 +113,7 @@ class TestRefusals:
     ) -> None:
         dataset = frozen_dataset(world)
         dataset.examples.filter(split=split).delete()
-        with pytest.raises(services.NotReadyError, match=f"no {split.value} examples"):
+        with pytest.raises(services.DatasetNotReadyError, match=f"no {split.value} examples"):
             services.start(dataset=dataset, base=base_at(weights_here), actor=world.engineer)
 
     def test_it_refuses_missing_weights_and_names_the_command(self, world: World) -> None:

@@ -22,7 +22,7 @@ from slmhub.ml.serving.engine import (
 )
 from slmhub.ml.serving.loading import CorruptModelError
 from slmhub.ml.serving.requests import ChatRequest, InvalidRequestError, read_chat_request
-from slmhub.ml.serving.responses import Answer, error_body
+from slmhub.ml.serving.responses import Completion, error_body
 
 LARGEST_BODY = 8 * 1024 * 1024
 CATALOGUE = web.AppKey("catalogue", Catalogue)
@@ -115,8 +115,8 @@ async def complete_chat(request: web.Request) -> web.StreamResponse:
         if isinstance(first, Exception):
             return _refusal(first)
         if chat.stream:
-            return await _stream(request, Answer(chat), ticket, first)
-        return web.json_response(Answer(chat).whole(await _until_finished(ticket, first)))
+            return await _stream(request, Completion(chat), ticket, first)
+        return web.json_response(Completion(chat).whole(await _until_finished(ticket, first)))
     finally:
         # A client that has gone away cancels this handler; its row stops at the next token.
         ticket.cancel()
@@ -144,7 +144,7 @@ async def _until_finished(ticket: Ticket, event: Delta | Finished) -> Finished:
 
 
 async def _stream(
-    request: web.Request, answer: Answer, ticket: Ticket, event: Delta | Finished
+    request: web.Request, answer: Completion, ticket: Ticket, event: Delta | Finished
 ) -> web.StreamResponse:
     """Server-sent events; a tool call comes whole, in the last of them."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from slmhub.ml.generation import FinishReason, Row, generate
+from slmhub.ml.generation import FinishReason, Generation, generate
 from slmhub.ml.prompt_formats import PromptFormat
 from slmhub.ml.prompt_formats.messages import Message, PromptFormatError, Tool
 from slmhub.ml.serving.catalogue import ServedModel
@@ -72,7 +72,7 @@ class Ticket:
     asked: Asked
     loop: asyncio.AbstractEventLoop
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
-    row: Row | None = None
+    row: Generation | None = None
     cancelled: bool = False
     sent: int = 0
 
@@ -178,14 +178,14 @@ def _admit(ticket: Ticket, loaded: LoadedModel) -> bool:
         return False
     limit = room if asked.max_tokens is None else min(room, asked.max_tokens)
     ended = _stops(prompt_format, asked.stop) if asked.stop else None
-    ticket.row = Row(prompt, limit, asked.temperature, asked.seed, ended, cancelled=ticket.cancelled)
+    ticket.row = Generation(prompt, limit, asked.temperature, asked.seed, ended, cancelled=ticket.cancelled)
     return True
 
 
-def _stops(prompt_format: PromptFormat, stop: tuple[str, ...]) -> Callable[[Row], bool]:
+def _stops(prompt_format: PromptFormat, stop: tuple[str, ...]) -> Callable[[Generation], bool]:
     longest = max(map(len, stop))
 
-    def ended(row: Row) -> bool:
+    def ended(row: Generation) -> bool:
         # A token holds a byte at least, a character four at most.
         tail = prompt_format.decode(row.ids[-4 * longest - 8 :])
         return any(one in tail for one in stop)
@@ -211,7 +211,7 @@ def _reporter(tickets: Sequence[Ticket], loaded: LoadedModel) -> Callable[[], No
     return report
 
 
-def _send_delta(ticket: Ticket, row: Row, prompt_format: PromptFormat) -> None:
+def _send_delta(ticket: Ticket, row: Generation, prompt_format: PromptFormat) -> None:
     """Holds back unfinished characters and whatever may turn out to begin a stop string or a tool call."""
     text = prompt_format.decode(row.ids).rstrip(UNFINISHED)
     held = max((len(stop) - 1 for stop in ticket.asked.stop), default=0)
@@ -223,7 +223,7 @@ def _send_delta(ticket: Ticket, row: Row, prompt_format: PromptFormat) -> None:
         ticket.sent = certain
 
 
-def _finished(ticket: Ticket, row: Row, reason: FinishReason, loaded: LoadedModel) -> Finished:
+def _finished(ticket: Ticket, row: Generation, reason: FinishReason, loaded: LoadedModel) -> Finished:
     text = text_before_stop(loaded.prompt_format.decode(row.ids), ticket.asked.stop)
     return Finished(
         message=loaded.prompt_format.parse_answer(text, ticket.asked.tools),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Completion:
     """The frame that all chunks of one answer share."""
 
     request: ChatRequest

@@ -39,14 +39,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a finished run made, and of what. Its file is written last: where it stands, all is there.
 
     `path` is the folder of the weights and `files` the hashes of what is in it, both seen from the run's
-    folder; `sha256` stands for the weights. Runs from before there were formats and methods name none.
+    folder; `sha256` stands for the weights and is empty before there are any. Runs from before there were
+    formats and methods name none.
     """
 
     kind: str = "specialist"
-    path: str
+    path: str = ""
     base: str = ""
     base_sha256: str | None = None
-    sha256: str
+    sha256: str = ""
     method: str = DEFAULT
     prompt_format: str = COMPACT
     static_prompt: dict[str, Any] = {}
