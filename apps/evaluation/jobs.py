@@ -8,8 +8,8 @@ from typing import Any
 from apps.core.errors import HubError
 from apps.datasets.models import Example, Split
 from apps.evaluation import services, systems
-from apps.evaluation.asking import Endpoint, NotServedError, Question, Reply, ask
 from apps.evaluation.models import Answer, EvaluationRun, System
+from apps.evaluation.questions import NotServedError, Question, Reply, Respondent, ask
 from apps.jobs.runner import JobContext
 from apps.registry.selectors import teacher_of
 
@@ -47,16 +47,16 @@ class _Asking:
     def everything(self) -> None:
         longest = systems.longest_answer(self._examples)
         specialist = self._run.specialist
-        self._ask(System.SPECIALIST, systems.specialist_endpoint(specialist, longest), systems.question)
+        self._ask(System.SPECIALIST, systems.specialist_respondent(specialist, longest), systems.question)
         self._ask_teacher()
-        self._ask(System.BASE, systems.base_endpoint(specialist, longest), systems.question)
+        self._ask(System.BASE, systems.base_respondent(specialist, longest), systems.question)
 
     def _ask_teacher(self) -> None:
         """Where it cannot be asked its recorded answers stand in: they count as right, which favours it."""
         teacher = teacher_of(self._run.agent)
         if teacher is not None:
             try:
-                self._ask(System.TEACHER, systems.teacher_endpoint(teacher), systems.recorded_question)
+                self._ask(System.TEACHER, systems.teacher_respondent(teacher), systems.recorded_question)
             except NotServedError as error:
                 self._context.log(
                     f"The teacher cannot be asked, its recorded answers are used. {error.message}"
@@ -65,12 +65,12 @@ class _Asking:
         replies = [Reply(example.pk, example.expected) for example in rest]
         self._store(System.TEACHER, replies, recorded=True)
 
-    def _ask(self, system: System, endpoint: Endpoint, form: Callable[[Example], Question]) -> None:
+    def _ask(self, system: System, respondent: Respondent, form: Callable[[Example], Question]) -> None:
         pending = self._pending(system)
         for start in range(0, len(pending), BATCH):
             self._progress(system)
             questions = [form(example) for example in pending[start : start + BATCH]]
-            replies = ask(endpoint, questions, check=self._context.check)
+            replies = ask(respondent, questions, check=self._context.check)
             # What the teacher refuses is no proof that it is wrong: its recorded answer will stand there.
             self._store(system, [r for r in replies if r.message is not None or system != System.TEACHER])
         self._progress(system)

@@ -9,11 +9,12 @@ from typing import Any
 from django.conf import settings
 
 from apps.datasets.models import Example
-from apps.evaluation.asking import Endpoint, Question
+from apps.evaluation.questions import Question, Respondent
 from apps.registry import weights
 from apps.registry.models import Teacher
 from apps.registry.selectors import teacher_key
 from apps.training.models import Specialist
+from slmhub.chat_client import Endpoint
 from slmhub.ml.prompt_formats import COMPACT
 from slmhub.ml.serving.catalogue import ModelKind, ServedManifest, publish
 
@@ -30,11 +31,11 @@ REPLAYED = (
 SPARE_TOKENS = 64
 
 
-def specialist_endpoint(specialist: Specialist, longest: int) -> Endpoint:
-    return Endpoint(_server(), specialist.served_name, parameters=_greedy(longest))
+def specialist_respondent(specialist: Specialist, longest: int) -> Respondent:
+    return Respondent(_server(), specialist.served_name, parameters=_greedy(longest))
 
 
-def base_endpoint(specialist: Specialist, longest: int) -> Endpoint:
+def base_respondent(specialist: Specialist, longest: int) -> Respondent:
     """Makes the server offer the base itself, in the specialist's format, with nothing left out."""
     base, prompt_format = specialist.base, specialist.run.dataset.prompt_format
     name = f"base-{base.slug}" if prompt_format == COMPACT else f"base-{base.slug}-{prompt_format}"
@@ -42,15 +43,15 @@ def base_endpoint(specialist: Specialist, longest: int) -> Endpoint:
         kind=ModelKind.BASE, path=str(weights.locate(base)), prompt_format=prompt_format
     )
     publish(Path(settings.MODELS_DIR), name, manifest)
-    return Endpoint(_server(), name, parameters=_greedy(longest))
+    return Respondent(_server(), name, parameters=_greedy(longest))
 
 
-def teacher_endpoint(teacher: Teacher) -> Endpoint:
-    return Endpoint(teacher.base_url.rstrip("/"), teacher.model, key=teacher_key(teacher))
+def teacher_respondent(teacher: Teacher) -> Respondent:
+    return Respondent(Endpoint(teacher.base_url.rstrip("/"), teacher_key(teacher)), teacher.model)
 
 
-def _server() -> str:
-    return f"{settings.SPECIALIST_SERVER_URL}/v1"
+def _server() -> Endpoint:
+    return Endpoint(f"{settings.SPECIALIST_SERVER_URL}/v1")
 
 
 def _greedy(longest: int) -> Mapping[str, Any]:

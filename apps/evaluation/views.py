@@ -14,8 +14,8 @@ from apps.core.errors import HubError
 from apps.core.keyset import paginate
 from apps.datasets.overlap import in_words
 from apps.evaluation import selectors, services
-from apps.evaluation.asking import CONCURRENCY
 from apps.evaluation.models import EvaluationRun, Verdict
+from apps.evaluation.questions import CONCURRENCY
 from apps.jobs.services import AlreadyRunningError
 from apps.jobs.views import lead_to
 from apps.registry.models import LicenceClass

@@ -6,10 +6,19 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 from asgiref.sync import async_to_sync
 
-TIMEOUT_S = 6.0
+from slmhub.chat_client import (
+    AnswerTooLongError,
+    ChatClient,
+    Endpoint,
+    NobodyThereError,
+    Patience,
+    TimedOutError,
+    UnreachableError,
+)
+
+PATIENCE = Patience(total_s=6.0)
 LARGEST_ANSWER = 512 * 1024
 
 
@@ -23,25 +32,19 @@ class Trial:
 
 def try_teacher(*, base_url: str, key: str, model: str = "") -> Trial:
     """Asks `<base_url>/models`, for six seconds at most, without following redirects."""
-    return async_to_sync(_ask)(base_url, key, model)
+    return async_to_sync(_ask)(Endpoint(base_url, key), model)
 
 
-async def _ask(base_url: str, key: str, model: str) -> Trial:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+async def _ask(endpoint: Endpoint, model: str) -> Trial:
     try:
-        # A redirect would carry the key to a host that nobody typed.
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
-            session.get(f"{base_url}/models", headers=headers, allow_redirects=False) as response,
-        ):
-            body = await response.content.read(LARGEST_ANSWER)
-            return _judge(response.status, body, model)
-    except TimeoutError:
-        return Trial(ok=False, message=f"No answer within {TIMEOUT_S:.0f} seconds.")
-    except aiohttp.ClientConnectorError:
+        async with ChatClient() as client, client.models(endpoint, PATIENCE) as response:
+            return _judge(response.status, await response.read(LARGEST_ANSWER), model)
+    except TimedOutError:
+        return Trial(ok=False, message=f"No answer within {PATIENCE.total_s:.0f} seconds.")
+    except NobodyThereError:
         return Trial(ok=False, message="Nothing listens at this address, or its name is unknown.")
-    except (aiohttp.ClientError, ValueError, OSError) as error:
-        return Trial(ok=False, message=f"The connection failed: {type(error).__name__}.")
+    except (UnreachableError, AnswerTooLongError, ValueError) as error:
+        return Trial(ok=False, message=f"The connection failed: {error}.")
 
 
 def _judge(status: int, body: bytes, model: str) -> Trial:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from apps.evaluation import asking, jobs, selectors, services
-from apps.evaluation.asking import Endpoint, NotServedError, Question, ask
+from apps.evaluation import jobs, questions, selectors, services
 from apps.evaluation.events import EvaluationFailed, EvaluationFinished
 from apps.evaluation.models import Answer, EvaluationRun, System, Verdict
+from apps.evaluation.questions import NotServedError, Question, Respondent, ask
 from apps.evaluation.report import TeacherAnswers
 from apps.events.models import Event
 from apps.jobs.models import Job, State
@@ -23,6 +23,7 @@ from apps.jobs.services import AlreadyRunningError
 from apps.registry.models import LicenceClass, Teacher
 from apps.registry.services import set_teacher
 from apps.training.models import Specialist
+from slmhub.chat_client import Endpoint
 from tests.training.builders import answer, base_at, frozen_dataset, made_specialist
 from tests.world import World, collapsed
 
@@ -175,7 +176,7 @@ class TestRun:
     def test_it_goes_on_with_recorded_answers_when_the_teacher_is_gone(
         self, world: World, specialist: Specialist, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(asking, "GIVE_UP_AFTER_S", 0.1)
+        monkeypatch.setattr(questions, "GIVE_UP_AFTER_S", 0.1)
         Teacher.objects.create(
             agent=world.agent, workspace=world.workspace, name="gone", base_url="http://127.0.0.1:9/v1"
         )
@@ -194,7 +195,7 @@ class TestRun:
     def test_it_ends_with_a_clear_error_when_nothing_serves(
         self, world: World, specialist: Specialist, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(asking, "GIVE_UP_AFTER_S", 0.1)
+        monkeypatch.setattr(questions, "GIVE_UP_AFTER_S", 0.1)
         settings.SPECIALIST_SERVER_URL = "http://127.0.0.1:9"
         services.start(specialist=specialist, actor=world.engineer)
         assert world.run_jobs() == [State.FAILED]
@@ -243,7 +244,7 @@ class TestAsking:
             return (503, {"error": {"message": "overloaded"}}) if len(tries) < 3 else right(body)
 
         server.answering = busy_first
-        replies = ask(Endpoint(f"{server.url}/v1", "m"), self.questions(1), check=lambda: None)
+        replies = ask(Respondent(Endpoint(f"{server.url}/v1"), "m"), self.questions(1), check=lambda: None)
         server.close()
         assert replies[0].message == answer("Ana")
         assert len(tries) == 3
@@ -253,7 +254,7 @@ class TestAsking:
         server = Server()
         server.answering = lambda body: (status, {"error": {"message": "model_corrupt"}})
         with pytest.raises(NotServedError, match="model_corrupt"):
-            ask(Endpoint(f"{server.url}/v1", "m"), self.questions(), check=lambda: None)
+            ask(Respondent(Endpoint(f"{server.url}/v1"), "m"), self.questions(), check=lambda: None)
         server.close()
 
     def test_it_stops_when_the_job_is_cancelled(self) -> None:
@@ -264,12 +265,12 @@ class TestAsking:
             raise StoppedError
 
         with pytest.raises(StoppedError):
-            ask(Endpoint("http://127.0.0.1:9/v1", "m"), self.questions(), check=check)
+            ask(Respondent(Endpoint("http://127.0.0.1:9/v1"), "m"), self.questions(), check=check)
 
     def test_it_takes_no_nonsense_for_an_answer(self) -> None:
         server = Server()
         server.answering = lambda body: (200, "just text")  # type: ignore[return-value]
-        [reply] = ask(Endpoint(f"{server.url}/v1", "m"), self.questions(1), check=lambda: None)
+        [reply] = ask(Respondent(Endpoint(f"{server.url}/v1"), "m"), self.questions(1), check=lambda: None)
         server.close()
         assert reply.message is None
         assert "not a chat completion" in reply.error

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import orjson
 
 from apps.core.errors import HubError
+from slmhub.chat_client import AnswerTooLongError, ChatClient, Endpoint, Patience, UnreachableError
 
 CONCURRENCY = 16
-REQUEST_TIMEOUT_S = 60.0
+PATIENCE = Patience(total_s=60.0)
 GIVE_UP_AFTER_S = 90.0
 LONGEST_PAUSE_S = 5.0
 LARGEST_ANSWER = 4 * 2**20
@@ -30,12 +30,11 @@ class NotServedError(HubError):
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """`base_url` is what `/chat/completions` is appended to."""
+class Respondent:
+    """Who is asked: a model of a server, with what every question to it says beside the messages."""
 
-    base_url: str
+    endpoint: Endpoint
     model: str
-    key: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -59,54 +58,52 @@ class Reply:
     confidence: float | None = None
 
 
-def ask(endpoint: Endpoint, questions: Sequence[Question], *, check: Callable[[], None]) -> list[Reply]:
+def ask(respondent: Respondent, questions: Sequence[Question], *, check: Callable[[], None]) -> list[Reply]:
     """A reply to each question, in order. Raises NotServedError, and whatever `check` raises meanwhile."""
-    return asyncio.run(_ask_all(endpoint, questions, check))
+    return asyncio.run(_ask_all(respondent, questions, check))
 
 
 async def _ask_all(
-    endpoint: Endpoint, questions: Sequence[Question], check: Callable[[], None]
+    respondent: Respondent, questions: Sequence[Question], check: Callable[[], None]
 ) -> list[Reply]:
-    timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-    headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
     places = asyncio.Semaphore(CONCURRENCY)
-    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+    async with ChatClient() as client:
 
         async def one(question: Question) -> Reply:
             async with places:
-                return await _ask(session, endpoint, question, check)
+                return await _ask(client, respondent, question, check)
 
         return list(await asyncio.gather(*(one(question) for question in questions)))
 
 
 async def _ask(
-    session: aiohttp.ClientSession, endpoint: Endpoint, question: Question, check: Callable[[], None]
+    client: ChatClient, respondent: Respondent, question: Question, check: Callable[[], None]
 ) -> Reply:
     started, pause = time.monotonic(), 0.25
     while True:
         check()
-        reply, trouble = await _try(session, endpoint, question)
+        reply, trouble = await _try(client, respondent, question)
         if reply is not None:
             return reply
         if time.monotonic() - started > GIVE_UP_AFTER_S:
             raise NotServedError(
-                f"{endpoint.base_url} does not answer: {trouble}.", hint="Start it again later."
+                f"{respondent.endpoint.base_url} does not answer: {trouble}.", hint="Start it again later."
             )
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_S)
 
 
-async def _try(
-    session: aiohttp.ClientSession, endpoint: Endpoint, question: Question
-) -> tuple[Reply | None, str]:
+async def _try(client: ChatClient, respondent: Respondent, question: Question) -> tuple[Reply | None, str]:
     """A reply, or what went wrong for now. Raises NotServedError where waiting does not help."""
     started = time.perf_counter()
-    url = f"{endpoint.base_url}/chat/completions"
+    endpoint = respondent.endpoint
     try:
-        async with session.post(url, json=_body(endpoint, question), allow_redirects=False) as response:
-            raw = await _bounded(response)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return None, type(error).__name__
+        async with client.complete(endpoint, _body(respondent, question), PATIENCE) as response:
+            raw = await response.read(LARGEST_ANSWER)
+    except UnreachableError as error:
+        return None, str(error)
+    except AnswerTooLongError:
+        raw = b""
     latency_ms = (time.perf_counter() - started) * 1000
     if response.status == 200:
         return _read(question.id, raw, latency_ms), ""
@@ -115,24 +112,16 @@ async def _try(
         return Reply(question.id, None, error=words[:300] or f"status {response.status}"), ""
     if response.status in PASSING:
         return None, f"status {response.status} {words}"
-    raise NotServedError(f"{endpoint.base_url} answers {response.status} for {endpoint.model}: {words[:300]}")
+    raise NotServedError(
+        f"{endpoint.base_url} answers {response.status} for {respondent.model}: {words[:300]}"
+    )
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    parts, size = [], 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > LARGEST_ANSWER:
-            return b""
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _body(endpoint: Endpoint, question: Question) -> dict[str, Any]:
+def _body(respondent: Respondent, question: Question) -> dict[str, Any]:
     body = {
         **question.parameters,
-        **endpoint.parameters,
-        "model": endpoint.model or question.model,
+        **respondent.parameters,
+        "model": respondent.model or question.model,
         "messages": list(question.messages),
     }
     return {**body, "tools": list(question.tools)} if question.tools else body
