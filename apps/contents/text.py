@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.contents.models import ContentKind
+from slmhub.formats.signature import defined_name
 from slmhub.formats.signature import text_of as content_text
 
 PREVIEW = 200
@@ -35,9 +36,4 @@ def call_text(call: dict[str, Any]) -> str:
 
 
 def _tool_names(tools: list[dict[str, Any]]) -> str:
-    return " ".join(tool_name(tool) for tool in tools)
-
-
-def tool_name(tool: dict[str, Any]) -> str:
-    function = tool.get("function")
-    return str((function if isinstance(function, dict) else tool).get("name") or tool.get("type") or "")
+    return " ".join(defined_name(tool) for tool in tools)

@@ -15,7 +15,7 @@ from apps.contents.models import Content
 from apps.core.keyset import in_chunks
 from apps.traces.models import Span, SpanQuerySet, Status
 from slmhub.formats import signature
-from slmhub.ml.clustering.cells import cell_key
+from slmhub.ml.clustering.cells import cell_key, toolset_digest
 
 CHUNK = 300
 PROMPT_ROLES = frozenset({"system", "developer"})
@@ -96,11 +96,5 @@ class Cells:
     def _toolset(self, call: Span, contents: dict[int, Content]) -> str:
         if call.tools_id not in self.toolsets:
             body = contents[call.tools_id].body if call.tools_id in contents else []
-            names = sorted({_name(tool) for tool in body})
-            self.toolsets[call.tools_id] = xxhash.xxh3_64_hexdigest(",".join(names).encode())
+            self.toolsets[call.tools_id] = toolset_digest(body)
         return self.toolsets[call.tools_id]
-
-
-def _name(tool: dict[str, Any]) -> str:
-    function = tool.get("function")
-    return str((function if isinstance(function, dict) else tool).get("name") or "")

@@ -7,7 +7,6 @@ reads some bodies again, which changes nothing because their span ids are known.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import socket
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
+from filelock import lock_descriptor
 from psycopg.errors import ProgramLimitExceeded, StatementTooComplex
 
 from apps.accounts.models import Agent
@@ -29,6 +29,7 @@ from apps.spool.files import closed_file, offset_file, offset_of, spool_name, un
 from apps.spool.reader import records_after, records_in, whole_until
 from apps.spool.record import SpoolRecord, framed, seal_record
 from apps.traces.models import Source
+from slmhub.files import write_atomically
 
 MOST_BODIES = 1000
 MOST_BYTES = 16 * 1024**2
@@ -81,12 +82,7 @@ def drain(folder: Path | None = None, until: Callable[[], bool] = lambda: False)
 def _alone(folder: Path, *, wait: bool = False) -> Iterator[bool]:
     """The kernel frees the lock of a process that dies."""
     with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield lock_descriptor(lock.fileno(), blocking=wait)
 
 
 def _drain_file(path: Path, until: Callable[[], bool]) -> int:
@@ -252,9 +248,8 @@ def _put_back(refused: Path) -> int:
 
 
 def _store_offset(path: Path, offset: int) -> None:
-    temporary = path.with_suffix(".offset.tmp")
-    temporary.write_text(str(offset))
-    temporary.replace(offset_file(path))
+    # An offset that a power cut takes back has some bodies read again.
+    write_atomically(offset_file(path), str(offset), synced=False)
 
 
 def _is_abandoned(path: Path) -> bool:

@@ -96,10 +96,7 @@ def span_of(item: PendingSpan, context: SpanContext, known: Mapping[bytes, Store
 def settle(span: Span) -> None:
     """Sets what follows from the rest of the row."""
     span.status = Status.ERROR if span.error else Status.OK
-    wanted = span.parameters.get("response_format")
-    asked = isinstance(wanted, dict) and str(wanted.get("type", "")).startswith("json")
-    is_machine = asked or span.action not in (signature.RESPOND, signature.NOTHING)
-    span.audience = Audience.MACHINE if is_machine else Audience.HUMAN
+    span.audience = Audience(signature.audience(span.action, span.parameters))
 
 
 def usage_of(span: Span) -> dict[str, Any]:

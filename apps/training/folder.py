@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from filelock import lock_descriptor
 
 from apps.core.errors import HubError
 from apps.datasets.files import write_split
@@ -37,13 +37,9 @@ def exclusive(folder: RunFolder, context: JobContext) -> Iterator[None]:
     """Waits until no other attempt works in the folder; the lock falls with the worker that holds it."""
     folder.path.mkdir(parents=True, exist_ok=True)
     with folder.lock.open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                context.check()
-                time.sleep(LOCK_WAIT_S)
+        while not lock_descriptor(lock.fileno(), blocking=False):
+            context.check()
+            time.sleep(LOCK_WAIT_S)
         yield
 
 

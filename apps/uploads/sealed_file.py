@@ -7,13 +7,14 @@ none can be moved. What a killed writer has left behind the acknowledged bytes i
 from __future__ import annotations
 
 import bisect
-import fcntl
 import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+
+from filelock import lock_descriptor
 
 from apps.accounts.keys import Keyring
 from apps.core.encryption import HEADER, SealBrokenError
@@ -52,10 +53,8 @@ def create(path: Path) -> None:
 def exclusive(path: Path) -> Iterator[BinaryIO]:
     """The file, for one writer at a time. Raises BusyFileError, FileNotFoundError."""
     with path.open("r+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyFileError(path.name) from None
+        if not lock_descriptor(file.fileno(), blocking=False):
+            raise BusyFileError(path.name)
         yield file
 
 

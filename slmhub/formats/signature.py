@@ -86,17 +86,17 @@ def argument_keys(output: Message | None) -> tuple[str, ...]:
     return tuple(sorted({key for source in sources for key in _json_keys(source) or ()}))
 
 
-def audience(output: Message | None, parameters: dict[str, Any]) -> Audience:
-    """Who reads the answer: a machine when it calls tools, is JSON, or was asked to be."""
+def audience(action: str, parameters: dict[str, Any]) -> Audience:
+    """Who reads the answer: a machine when it calls tools, is JSON (`action_of`), or was asked to be."""
     wanted = parameters.get("response_format")
     asked = isinstance(wanted, dict) and str(wanted.get("type", "")).startswith("json")
-    machine = asked or action_of(output) not in (RESPOND, NOTHING)
+    machine = asked or action not in (RESPOND, NOTHING)
     return Audience.MACHINE if machine else Audience.HUMAN
 
 
 def routing_signature(messages: list[Message], tools: list[dict[str, Any]]) -> str:
     """32 hex digits of what a router knows before the answer: prompt template, tools, what came before."""
-    names = sorted({_defined_name(tool) for tool in tools})
+    names = sorted({defined_name(tool) for tool in tools})
     return xxhash.xxh3_128_hexdigest(orjson.dumps([template_of(messages), names, previous_kind(messages)]))
 
 
@@ -149,7 +149,7 @@ def _arguments(call: dict[str, Any]) -> str:
     return arguments if isinstance(arguments, str) else ""
 
 
-def _defined_name(tool: dict[str, Any]) -> str:
+def defined_name(tool: dict[str, Any]) -> str:
     function = tool.get("function")
     return str((function if isinstance(function, dict) else tool).get("name") or tool.get("type") or "")
 

@@ -1,22 +1,9 @@
-"""Files of models and runs: hashed, and written whole or not at all."""
+"""Files of models and what they hash to."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """`path` holds either its old content or all of `text`, also after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own for each process: two may write the same file at once.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def sha256_of_file(path: Path) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from slmhub.files import write_atomically
 from slmhub.supervision.children import Child
 from slmhub.supervision.orphans import adopt, end_adopted, end_all
 
@@ -64,9 +65,7 @@ class Supervisor:
 
     def _write_state(self) -> None:
         state = {"at": time.time(), "pid": os.getpid(), "processes": {c.name: c.state for c in self.children}}
-        temporary = self.state_file.with_suffix(".tmp")
-        temporary.write_text(json.dumps(state))
-        temporary.replace(self.state_file)
+        write_atomically(self.state_file, json.dumps(state), synced=False)
 
     def _end_all(self) -> None:
         for child in self.children:

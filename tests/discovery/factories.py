@@ -53,7 +53,7 @@ class Step:
             "latency_ms": 800.0,
             "input_tokens": 100,
             "output_tokens": 10,
-            "audience": signature.audience(output, {}).value,
+            "audience": signature.audience(signature.action_of(output), {}).value,
             "action": signature.action_of(output),
             "previous": signature.previous_kind(messages),
             "routing_key": signature.routing_signature(messages, list(self.tools)),

@@ -81,8 +81,9 @@ def test_it_names_what_an_answer_does(output: Any, action: str, keys: tuple[str,
 
 
 def test_it_tells_machine_facing_answers_from_talk() -> None:
-    talk = {"role": "assistant", "content": "Hello"}
-    assert signature.audience(parse_row(chat_row()).output, {}) is Audience.MACHINE
+    call = signature.action_of(parse_row(chat_row()).output)
+    talk = signature.action_of({"role": "assistant", "content": "Hello"})
+    assert signature.audience(call, {}) is Audience.MACHINE
     assert signature.audience(talk, {}) is Audience.HUMAN
     assert signature.audience(talk, {"response_format": {"type": "json_schema"}}) is Audience.MACHINE
     assert signature.audience(talk, {"response_format": {"type": "text"}}) is Audience.HUMAN

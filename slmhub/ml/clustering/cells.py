@@ -47,14 +47,18 @@ def cell_key(*, template: str, toolset: str, previous: str, action: str, keys: S
     return Cell(template, toolset, previous, action, tuple(keys)).key
 
 
+def toolset_digest(tools: Iterable[Mapping[str, Any]]) -> str:
+    names = sorted({str((tool.get("function") or tool).get("name") or "") for tool in tools})
+    return xxhash.xxh3_64_hexdigest(",".join(names).encode())
+
+
 def cell_of(
     messages: list[dict[str, Any]], tools: Iterable[Mapping[str, Any]], output: dict[str, Any] | None
 ) -> str:
     """The cell key of a call in OpenAI chat shapes."""
-    names = sorted({str((tool.get("function") or tool).get("name") or "") for tool in tools})
     return cell_key(
         template=xxhash.xxh3_64_hexdigest(signature.template_of(messages).encode()),
-        toolset=xxhash.xxh3_64_hexdigest(",".join(names).encode()),
+        toolset=toolset_digest(tools),
         previous=signature.previous_kind(messages),
         action=signature.action_of(output),
         keys=signature.argument_keys(output),

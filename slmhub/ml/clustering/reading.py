@@ -109,7 +109,7 @@ def _span(number: int, row: dict[str, Any], *, index: int) -> Item:
             id=identity,
             ask=signature.mask(signature.last_ask(messages)[:MAX_TEXT]),
             cell=cell_of(messages, tools, output),
-            machine=signature.audience(output, parameters) == signature.Audience.MACHINE,
+            machine=signature.audience(signature.action_of(output), parameters) == signature.Audience.MACHINE,
             answer=signature.mask(signature.text_of((output or {}).get("content"))[:MAX_TEXT]),
         )
     except (AttributeError, TypeError) as error:

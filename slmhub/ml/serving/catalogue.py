@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from slmhub.ml.files import write_atomically
+from slmhub.files import write_atomically
 from slmhub.ml.methods import DEFAULT, METHODS
 from slmhub.ml.prompt_formats import COMPACT, FORMATS
 from slmhub.ml.prompt_formats.compact import StaticPrompt

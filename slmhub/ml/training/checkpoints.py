@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from slmhub.ml.files import write_atomically
+from slmhub.files import write_atomically
 
 MARKER = "COMPLETE.json"
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from slmhub.ml.files import write_atomically
+from slmhub.files import write_atomically
 from slmhub.ml.training.checkpoints import write_marker
 from slmhub.ml.training.data import Collator
 from slmhub.ml.training.records import ProgressLine, read_record

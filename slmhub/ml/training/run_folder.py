@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from slmhub.ml.files import sha256_of_file, write_atomically
+from slmhub.files import write_atomically
+from slmhub.ml.files import sha256_of_file
 from slmhub.ml.training.records import Manifest, read_record
 
 
