@@ -80,11 +80,11 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "slmhub.urls"
 ASGI_APPLICATION = "slmhub.asgi.application"
+_LOADERS = ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
@@ -92,7 +92,14 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "apps.insights.navigation.navigation",
             ],
-            "builtins": ["apps.core.templatetags.hub"],
+            # `page.html#part`: a live part of a page, alone.
+            "loaders": [
+                ("template_partials.loader.Loader", [("django.template.loaders.cached.Loader", _LOADERS)])
+            ],
+            "builtins": [
+                "apps.core.templatetags.hub",
+                "template_partials.templatetags.partials",
+            ],
         },
     }
 ]

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
+from apps.core.live import render_page
 from apps.datasets import services
 from apps.datasets.candidates import Reason
 from apps.datasets.files import lines_of
@@ -34,13 +35,21 @@ def _list_page(request: MemberRequest, refusal: HubError | None = None) -> HttpR
     versions = request.agent.dataset_versions.select_related("task", "job", "created_by").defer(
         "static_prompt"
     )
-    context = {
-        "page": paginate(versions, by="created_at", cursor=request.GET.get("cursor", "")),
-        "gate": services.gate_rows(),
-        "accepted": request.agent.tasks.filter(state=TaskState.ACCEPTED).order_by("-size")[:20],
-        "refusal": refusal,
-    }
-    return render(request, "datasets/list.html", context, status=refusal.status if refusal else 200)
+
+    def rows() -> dict[str, Any]:
+        return {
+            "page": paginate(versions, by="created_at", cursor=request.GET.get("cursor", "")),
+            "gate": services.gate_rows(),
+            "accepted": request.agent.tasks.filter(state=TaskState.ACCEPTED).order_by("-size")[:20],
+        }
+
+    return render_page(
+        request,
+        "datasets/list.html",
+        parts={"datasets": rows},
+        rest=lambda: {"refusal": refusal},
+        status=refusal.status if refusal else 200,
+    )
 
 
 @requires(Right.VIEW)
@@ -48,9 +57,13 @@ def _list_page(request: MemberRequest, refusal: HubError | None = None) -> HttpR
 def show_dataset(request: MemberRequest, pk: int) -> HttpResponse:
     versions = request.agent.dataset_versions.select_related("task", "job", "created_by")
     dataset = get_object_or_404(versions, pk=pk)
+    return render_page(request, "datasets/detail.html", parts={"dataset": lambda: _dataset(request, dataset)})
+
+
+def _dataset(request: MemberRequest, dataset: DatasetVersion) -> dict[str, Any]:
     split = _split(request.GET.get("split", Split.TRAIN))
     examples = dataset.examples.filter(split=split).defer("messages", "tools", "expected")
-    context = {
+    return {
         "dataset": dataset,
         "split": split,
         "splits": [(one, one.label, getattr(dataset.counts, one.value)) for one in Split],
@@ -61,7 +74,6 @@ def show_dataset(request: MemberRequest, pk: int) -> HttpResponse:
         "gate": services.gate_rows(),
         **_verdict(dataset),
     }
-    return render(request, "datasets/detail.html", context)
 
 
 def _split(value: str) -> Split:

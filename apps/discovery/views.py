@@ -15,6 +15,7 @@ from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.facets import Filters
 from apps.core.keyset import paginate
+from apps.core.live import render_page
 from apps.core.redirects import back_to
 from apps.discovery import charts, selectors, services
 from apps.discovery.facets import TASK_FACETS
@@ -37,17 +38,24 @@ def list_tasks(request: MemberRequest) -> HttpResponse:
 
 
 def _list_page(request: MemberRequest, refusal: HubError | None = None) -> HttpResponse:
-    filters = Filters(TASK_FACETS, request.GET)
-    context = {
-        **_run_context(request),
-        "filters": filters,
-        "tasks": task_list(request.agent, filters),
-        "refusal": refusal,
-    }
-    return render(request, "discovery/list.html", context, status=refusal.status if refusal else 200)
+    def tasks() -> dict[str, Any]:
+        filters = Filters(TASK_FACETS, request.GET)
+        return {
+            "has_tasks": request.agent.tasks.exists(),
+            "filters": filters,
+            "tasks": task_list(request.agent, filters),
+        }
+
+    return render_page(
+        request,
+        "discovery/list.html",
+        parts={"run": lambda: _run(request), "list": tasks, "tasks": tasks},
+        rest=lambda: {"refusal": refusal},
+        status=refusal.status if refusal else 200,
+    )
 
 
-def _run_context(request: MemberRequest) -> dict[str, Any]:
+def _run(request: MemberRequest) -> dict[str, Any]:
     run = selectors.last_run(request.agent)
     job = run.job if run else None
     return {
@@ -56,21 +64,24 @@ def _run_context(request: MemberRequest) -> dict[str, Any]:
         "is_running": job is not None and not job.is_over,
         "waiting": selectors.calls_waiting(request.agent),
         "has_tasks": request.agent.tasks.exists(),
-        "states": selectors.state_counts(request.agent),
     }
 
 
 @requires(Right.VIEW)
 @require_safe
 def show_map(request: MemberRequest) -> HttpResponse:
+    parts = {"run": lambda: _run(request), "map": lambda: _map(request)}
+    return render_page(request, "discovery/map.html", parts=parts)
+
+
+def _map(request: MemberRequest) -> dict[str, Any]:
     tasks = selectors.open_tasks_of(request.agent)
     roots = {
         member.pk: task
         for task, family in zip(tasks, selectors.families(tasks).values(), strict=True)
         for member in family
     }
-    shown = charts.map_figure(request.agent, roots, _link_to_calls(request))
-    return render(request, "discovery/map.html", {**_run_context(request), **shown, "tasks": list(tasks)})
+    return {**charts.map_figure(request.agent, roots, _link_to_calls(request)), "tasks": list(tasks)}
 
 
 def _link_to_calls(request: MemberRequest) -> Callable[[int], str]:

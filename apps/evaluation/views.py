@@ -5,13 +5,14 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
+from apps.core.live import render_page
 from apps.datasets.overlap import in_words
 from apps.evaluation import selectors, services
 from apps.evaluation.models import EvaluationRun, Verdict
@@ -29,10 +30,14 @@ class MarginForm(forms.Form):
 @requires(Right.VIEW)
 @require_safe
 def list_runs(request: MemberRequest) -> HttpResponse:
+    return render_page(request, "evaluation/list.html", parts={"evaluations": lambda: _runs(request)})
+
+
+def _runs(request: MemberRequest) -> dict[str, Any]:
     runs = selectors.runs_of(request.agent)
     page = paginate(runs, by="created_at", cursor=request.GET.get("cursor", ""))
     rows = [(run, selectors.state_of(run), selectors.scores(run)) for run in page]
-    return render(request, "evaluation/list.html", {"page": page, "rows": rows})
+    return {"page": page, "rows": rows}
 
 
 @requires(Right.BUILD)
@@ -62,7 +67,8 @@ def _back(request: MemberRequest, specialist: Specialist, words: str) -> HttpRes
 @require_safe
 def show_run(request: MemberRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(selectors.runs_of(request.agent), pk=pk)
-    return render(request, "evaluation/detail.html", _context(request, run))
+    parts = {"evaluation": lambda: _context(request, run)}
+    return render_page(request, "evaluation/detail.html", parts=parts)
 
 
 def _context(request: MemberRequest, run: EvaluationRun) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class LiveCursor:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: dict[str, Any]) -> None:
-        if "workspace" in kwargs and request.method == "GET":
+        # What htmx puts into a page leaves that page's socket alone.
+        if "workspace" in kwargs and request.method == "GET" and not getattr(request, "htmx", False):
             numbers = Sequence.objects.filter(workspace__slug=kwargs["workspace"]).values_list(
                 "last", flat=True
             )

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.refreshing import STALENESS_S
 from apps.accounts.rights import Right
+from apps.core.live import render_page
 from apps.gateway import selectors
 from apps.registry.selectors import teacher_of
 
@@ -15,17 +17,21 @@ from apps.registry.selectors import teacher_of
 @require_safe
 def overview(request: MemberRequest) -> HttpResponse:
     agent = request.agent
-    context = {
-        "routes": selectors.routes(agent),
-        "servers": selectors.servers(agent),
-        "fallbacks": selectors.fallbacks(agent),
-        "calls": selectors.last_calls(agent),
-        "teacher": teacher_of(agent),
-        "base_url": request.build_absolute_uri("/v1"),
-        "snippet": snippet(request.build_absolute_uri("/v1"), agent.slug),
-        "staleness_s": STALENESS_S,
-    }
-    return render(request, "gateway/overview.html", context)
+
+    def traffic() -> dict[str, Any]:
+        return {
+            "routes": selectors.routes(agent),
+            "servers": selectors.servers(agent),
+            "fallbacks": selectors.fallbacks(agent),
+            "calls": selectors.last_calls(agent),
+            "staleness_s": STALENESS_S,
+        }
+
+    def around() -> dict[str, Any]:
+        base_url = request.build_absolute_uri("/v1")
+        return {"teacher": teacher_of(agent), "snippet": snippet(base_url, agent.slug)}
+
+    return render_page(request, "gateway/overview.html", parts={"traffic": traffic}, rest=around)
 
 
 def snippet(base_url: str, agent: str) -> str:

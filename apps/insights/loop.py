@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, QuerySet, Subquery
 
 from apps.accounts.models import Agent
 from apps.datasets.models import DatasetVersion
 from apps.discovery.models import DiscoveryRun, Task, TaskState
 from apps.discovery.selectors import last_run
 from apps.evaluation.models import EvaluationRun, Verdict
-from apps.jobs.models import Job
+from apps.jobs.models import Job, State
 from apps.privacy.models import Decision, Finding
 from apps.registry.models import BaseModel, Teacher
 from apps.registry.selectors import teacher_of
@@ -40,8 +41,20 @@ class Count:
         return self.value > 0
 
 
-def bounded(rows: QuerySet[Any]) -> Count:
-    return Count(rows.order_by().values("pk")[: COUNT_TO + 1].count())
+class Counted(Subquery):
+    """How many rows, up to the bound, as one column: many counts make one query."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        super().__init__(rows.order_by().values("pk")[: COUNT_TO + 1])
+
+
+def counts(agent: Agent, **rows: QuerySet[Any]) -> dict[str, Count]:
+    """All of them in one query."""
+    found = Agent.objects.filter(pk=agent.pk).values_list(*map(Counted, rows.values())).get()
+    return dict(zip(rows, map(Count, found), strict=True))
 
 
 @dataclass(frozen=True)
@@ -87,26 +100,51 @@ class Loop:
 def read(agent: Agent) -> Loop:
     findings = Finding.objects.filter(workspace_id=agent.workspace_id)
     tasks = agent.tasks.filter(state__in=[TaskState.FOUND, TaskState.ACCEPTED]).order_by("-size", "pk")
+    runs = _newest(
+        agent.training_runs.defer("progress", "manifest", "recipe").select_related("job", "specialist")
+    )
+    counted = counts(
+        agent,
+        calls=Span.objects.calls().filter(agent=agent),
+        pending=findings.filter(decision=Decision.PENDING),
+        decided=findings.filter(decision__in=[Decision.ACCEPTED, Decision.REJECTED]),
+        bases=BaseModel.objects.all(),
+    )
     return Loop(
         agent=agent,
-        calls=bounded(Span.objects.calls().filter(agent=agent)),
-        pending=bounded(findings.filter(decision=Decision.PENDING)),
-        decided=bounded(findings.filter(decision__in=[Decision.ACCEPTED, Decision.REJECTED])),
+        calls=counted["calls"],
+        pending=counted["pending"],
+        decided=counted["decided"],
         jobs=list(agent.jobs.open().select_related("workspace").order_by("-pk")[:5]),
         discovery=last_run(agent),
         tasks=list(tasks.only("state", "name", "title", "size", "audience", "agent_id")[:ROWS]),
-        bases=BaseModel.objects.count(),
+        bases=counted["bases"].value,
         teacher=teacher_of(agent),
-        datasets=_newest(agent.dataset_versions.defer("static_prompt", "parameters", "left_out"), job=True),
-        runs=_newest(agent.training_runs.defer("progress", "manifest", "recipe"), job=True),
-        specialists=_newest(agent.specialists.all()),
-        evaluations=_newest(agent.evaluation_runs.defer("report"), job=True),
+        datasets=_newest(
+            agent.dataset_versions.defer("static_prompt", "parameters", "left_out").select_related("job")
+        ),
+        runs=runs,
+        specialists=sorted(
+            (run.specialist for run in runs if hasattr(run, "specialist")), key=lambda made: -made.pk
+        ),
+        evaluations=_newest(agent.evaluation_runs.defer("report").select_related("job")),
         rollouts=_newest(agent.rollouts.defer("evidence").select_related("task", "requested_by")),
     )
 
 
-def _newest(rows: QuerySet[Row], *, job: bool = False) -> list[Row]:
-    return list((rows.select_related("job") if job else rows).order_by("-pk")[:ROWS])
+def waiting(agent: Agent, *, failed_since: datetime) -> dict[str, Count]:
+    """What somebody could see to; one query."""
+    return counts(
+        agent,
+        pending=Finding.objects.filter(workspace_id=agent.workspace_id, decision=Decision.PENDING),
+        found=agent.tasks.filter(state=TaskState.FOUND),
+        failed=agent.jobs.filter(state=State.FAILED, finished_at__gt=failed_since),
+        teachers=Teacher.objects.filter(agent=agent),
+    )
+
+
+def _newest(rows: QuerySet[Row]) -> list[Row]:
+    return list(rows.order_by("-pk")[:ROWS])
 
 
 def is_open(job: Job | None) -> bool:

@@ -49,7 +49,7 @@ SECTIONS = (
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     workspace: Workspace | None = getattr(request, "workspace", None)
-    if workspace is None:
+    if workspace is None or getattr(request, "is_part", False):
         return {"nav": [], "workspaces": [], "agents": []}
     agents = list(workspace.agents.order_by("name"))
     chosen = _chosen_agent(request, agents)

@@ -12,13 +12,14 @@ from django.utils import timezone
 from apps.accounts.models import Agent, Membership, User, Workspace
 from apps.accounts.rights import Right
 from apps.events import selectors as events
-from apps.events.sentences import Sentence, sentences
+from apps.events.sentences import sentences
 from apps.insights import loop as loops
-from apps.insights.loop import Loop
 from apps.insights.next_step import NextStep, choose
-from apps.jobs.models import State
+from apps.jobs.models import Job, State
+from apps.rollouts.models import RolloutState
 
 CHANGES = 8
+RUNNING = 5
 FAILED_SINCE = timedelta(days=7)
 
 
@@ -35,66 +36,62 @@ def next_step(agent: Agent, membership: Membership) -> NextStep:
     return choose(loops.read(agent), membership)
 
 
-def home(agent: Agent, membership: Membership, *, since: datetime | None) -> dict[str, Any]:
-    """The context of the home page."""
+def where_it_stands(agent: Agent, membership: Membership) -> dict[str, Any]:
+    """The next step, and the loop with its figures."""
     loop = loops.read(agent)
     step = choose(loop, membership)
     return {
         "next_step": step,
         "steps": [(row, _step_url(agent, row)) for row in loops.steps(loop, now=step.code)],
-        "worklist": worklist(loop, membership),
-        "running": loop.jobs,
-        "since": since,
-        "sentences": changes(agent.workspace, membership, since=since),
-        "live_types": events.live_types(),
         "simulated": loop.teacher is not None and loop.teacher.simulated,
-        "teacher": loop.teacher,
     }
+
+
+def running(agent: Agent) -> list[Job]:
+    """A few of the open jobs."""
+    return list(agent.jobs.open().select_related("workspace").order_by("-pk")[:RUNNING])
 
 
 def _step_url(agent: Agent, step: loops.Step) -> str:
     return agent.address(step.route) if step.of_agent else agent.workspace.address(step.route)
 
 
-def worklist(loop: Loop, membership: Membership) -> list[Item]:
+def worklist(agent: Agent, membership: Membership) -> list[Item]:
     """What waits for this person, by what they may do."""
-    agent = loop.agent
     items: list[Item] = []
+    waiting = loops.waiting(agent, failed_since=timezone.now() - FAILED_SINCE)
     if membership.may(Right.APPROVE):
-        items += _requests(loop, membership)
-    if membership.may(Right.REVIEW) and loop.pending:
-        items.append(
-            Item("Findings to review", str(loop.pending), agent.workspace.address("privacy:findings"))
-        )
-    if membership.may(Right.LABEL) and loop.found:
-        items.append(Item("Found tasks to label", str(len(loop.found)), agent.address("discovery:list")))
-    if membership.may(Right.BUILD) and loop.teacher is None:
+        items += _requests(agent, membership)
+    if membership.may(Right.REVIEW) and waiting["pending"]:
+        url = agent.workspace.address("privacy:findings")
+        items.append(Item("Findings to review", str(waiting["pending"]), url))
+    if membership.may(Right.LABEL) and waiting["found"]:
+        items.append(Item("Found tasks to label", str(waiting["found"]), agent.address("discovery:list")))
+    if membership.may(Right.BUILD) and not waiting["teachers"]:
         items.append(Item("Set the teacher that answers now", "", agent.address("registry:list")))
-    if membership.may(Right.LABEL):
-        items += _failed_jobs(agent)
+    if membership.may(Right.LABEL) and waiting["failed"]:
+        url = f"{agent.workspace.address('jobs:list')}?state={State.FAILED}"
+        items.append(Item("Failed jobs", str(waiting["failed"]), url))
     return items
 
 
-def _requests(loop: Loop, membership: Membership) -> list[Item]:
+def _requests(agent: Agent, membership: Membership) -> list[Item]:
     """Requests of others: nobody decides their own."""
-    waiting = [rollout for rollout in loop.requested if rollout.requested_by_id != membership.user_id]
-    return [
-        Item(f"Rollout of {rollout.task} to decide", "", rollout.get_absolute_url()) for rollout in waiting
-    ]
+    requested = agent.rollouts.filter(state=RolloutState.REQUESTED).exclude(requested_by=membership.user_id)
+    rows = requested.defer("evidence").select_related("task").order_by("-pk")
+    return [Item(f"Rollout of {rollout.task} to decide", "", rollout.get_absolute_url()) for rollout in rows]
 
 
-def _failed_jobs(agent: Agent) -> list[Item]:
-    failed = agent.jobs.filter(state=State.FAILED, finished_at__gt=timezone.now() - FAILED_SINCE).count()
-    url = agent.workspace.address("jobs:list")
-    return [Item("Failed jobs", str(failed), f"{url}?state={State.FAILED}")] if failed else []
-
-
-def changes(workspace: Workspace, membership: Membership, *, since: datetime | None) -> list[Sentence]:
+def changes(workspace: Workspace, membership: Membership, *, since: datetime | None) -> dict[str, Any]:
     """The newest events that others made since the last visit; the newest at all on the first one."""
     rows = events.activity(workspace)
     if since is not None:
         rows = rows.filter(at__gt=since).exclude(actor_id=membership.user_id)
-    return sentences(workspace, rows.order_by("-number")[:CHANGES])
+    return {
+        "since": since,
+        "sentences": sentences(workspace, rows.order_by("-number")[:CHANGES]),
+        "live_types": events.live_types(),
+    }
 
 
 def home_workspace(user: User) -> Workspace | None:

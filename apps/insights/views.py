@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
+from apps.core.live import render_page
 from apps.insights import selectors, services
 
 
@@ -32,6 +33,14 @@ def workspace_home(request: MemberRequest) -> HttpResponse:
 @require_safe
 def home(request: MemberRequest) -> HttpResponse:
     since = services.note_visit(membership=request.membership, session=request.session)
-    return render(
-        request, "insights/home.html", selectors.home(request.agent, request.membership, since=since)
+    agent, membership = request.agent, request.membership
+    return render_page(
+        request,
+        "insights/home.html",
+        parts={
+            "next": lambda: selectors.where_it_stands(agent, membership),
+            "running": lambda: {"running": selectors.running(agent)},
+            "changes": lambda: selectors.changes(agent.workspace, membership, since=since),
+            "waits": lambda: {"worklist": selectors.worklist(agent, membership)},
+        },
     )

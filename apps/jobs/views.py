@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import MemberRequest, insist, requires
@@ -14,6 +15,7 @@ from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.facets import Filters
 from apps.core.keyset import paginate
+from apps.core.live import render_page, render_part
 from apps.core.redirects import back_to
 from apps.jobs import selectors, services
 from apps.jobs.facets import JOB_FACETS
@@ -25,30 +27,37 @@ from apps.jobs.models import Job
 def list_jobs(request: MemberRequest) -> HttpResponse:
     filters = Filters(JOB_FACETS, request.GET)
     jobs = filters.narrow(request.workspace.jobs.select_related("agent", "created_by"))
-    page = paginate(jobs, by="created_at", cursor=request.GET.get("cursor", ""))
-    return render(request, "jobs/list.html", {"page": page, "filters": filters})
+
+    def rows() -> dict[str, Any]:
+        page = paginate(jobs, by="created_at", cursor=request.GET.get("cursor", ""))
+        return {"page": page, "filters": filters}
+
+    return render_page(request, "jobs/list.html", parts={"jobs": rows})
 
 
 @requires(Right.VIEW)
 @require_safe
 def show_job(request: MemberRequest, pk: int) -> HttpResponse:
+    return render_page(request, "jobs/detail.html", parts={"job": lambda: _context(request, pk)})
+
+
+def _context(request: MemberRequest, pk: int) -> dict[str, Any]:
     job = _job(request, pk)
     lines, cut = selectors.last_lines(job)
-    context = {
+    return {
         "job": job,
         "lines": lines,
         "lines_cut": cut,
         "facts": selectors.result_facts(job),
         **selectors.steering(job, request.membership),
     }
-    return render(request, "jobs/detail.html", context)
 
 
 @requires(Right.VIEW)
 @require_safe
 def progress(request: MemberRequest, pk: int) -> HttpResponse:
     """The fragment that other pages show while something runs."""
-    return render(request, "jobs/_progress.html", {"job": _job(request, pk)})
+    return render_part(request, "jobs/_progress.html", {"job": _job(request, pk)})
 
 
 @requires(Right.VIEW)

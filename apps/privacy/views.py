@@ -12,6 +12,7 @@ from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.facets import Filters
 from apps.core.keyset import paginate
+from apps.core.live import render_page
 from apps.core.redirects import back_to
 from apps.privacy import selectors, services
 from apps.privacy.facets import finding_facets
@@ -22,22 +23,19 @@ from apps.privacy.models import Decision, Finding
 @requires(Right.VIEW)
 @require_safe
 def findings(request: MemberRequest) -> HttpResponse:
-    return render(request, "privacy/findings.html", _context(request))
+    def rows() -> dict[str, Any]:
+        # The form needs to know what was found; to narrow the rows, the address is enough.
+        filters = Filters(finding_facets(), request.GET)
+        found = filters.narrow(selectors.findings_of(request.workspace))
+        page = paginate(found, by="created_at", cursor=request.GET.get("cursor", ""), size=50)
+        return {"page": page, "contexts": selectors.in_context(page.rows), "narrowed": filters.chosen}
 
+    def around() -> dict[str, Any]:
+        counted, totals = selectors.figures(request.workspace)
+        filters = Filters(finding_facets(row.entity for row in counted), request.GET)
+        return {"rows": counted, "totals": totals, "policy": selectors.policy(), "filters": filters}
 
-def _context(request: MemberRequest) -> dict[str, Any]:
-    rows, totals = selectors.figures(request.workspace)
-    filters = Filters(finding_facets(row.entity for row in rows), request.GET)
-    found = filters.narrow(selectors.findings_of(request.workspace))
-    page = paginate(found, by="created_at", cursor=request.GET.get("cursor", ""), size=50)
-    return {
-        "page": page,
-        "contexts": selectors.in_context(page.rows),
-        "rows": rows,
-        "totals": totals,
-        "policy": selectors.policy(),
-        "filters": filters,
-    }
+    return render_page(request, "privacy/findings.html", parts={"findings": rows}, rest=around)
 
 
 @requires(Right.REVIEW)

@@ -12,6 +12,7 @@ from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
+from apps.core.live import render_page
 from apps.events.sentences import Sentence, sentences
 from apps.rollouts import services
 from apps.rollouts.evidence import evidence_of
@@ -25,8 +26,11 @@ def list_(request: MemberRequest) -> HttpResponse:
     rollouts = request.agent.rollouts.select_related(
         "task", "specialist", "requested_by", "decided_by", "evaluation"
     )
-    page = paginate(rollouts, by="created_at", cursor=request.GET.get("cursor", ""))
-    return render(request, "rollouts/list.html", {"page": page})
+
+    def rows() -> dict[str, Any]:
+        return {"page": paginate(rollouts, by="created_at", cursor=request.GET.get("cursor", ""))}
+
+    return render_page(request, "rollouts/list.html", parts={"rollouts": rows})
 
 
 @requires(Right.BUILD)
@@ -54,22 +58,29 @@ def request_(request: MemberRequest, evaluation_pk: int) -> HttpResponse:
 @requires(Right.VIEW)
 @require_safe
 def detail(request: MemberRequest, pk: int) -> HttpResponse:
-    return render(request, "rollouts/detail.html", _context(request, _rollout(request, pk)))
+    rollout = _rollout(request, pk)
+    return render_page(
+        request,
+        "rollouts/detail.html",
+        parts={
+            "state": lambda: _state(request, rollout),
+            "trail": lambda: {"rollout": rollout, "trail": _trail(request, rollout)},
+        },
+        rest=lambda: {"evidence": rollout.evidence},
+    )
 
 
-def _context(request: MemberRequest, rollout: Rollout) -> dict[str, Any]:
+def _state(request: MemberRequest, rollout: Rollout) -> dict[str, Any]:
     waits = rollout.state == RolloutState.REQUESTED
     is_own = rollout.requested_by_id == request.user.pk
     may_approve = request.membership.may(Right.APPROVE)
     return {
         "rollout": rollout,
-        "evidence": rollout.evidence,
         "may_decide": waits and may_approve and not is_own,
         "waits_for_another": waits and is_own,
         "may_withdraw": waits and is_own,
         "may_roll_back": rollout.state == RolloutState.LIVE and may_approve,
         "notes": {action: NoteForm(auto_id=f"{action}_%s") for action in ("approve", "reject", "roll_back")},
-        "trail": _trail(request, rollout),
     }
 
 

@@ -101,9 +101,9 @@ def _begin(agent: Agent, filters: Filters) -> tuple[SpanQuerySet, Sequence[int]]
 
 
 def figures(spans: QuerySet[Span]) -> Figures:
-    calls = spans.order_by()[: COUNT_UP_TO + 1].count()
     latest = spans.order_by("-started_at", "-pk")[:SAMPLE]
     rows = list(latest.values_list("session", "status", "latency_ms", "input_tokens", "output_tokens"))
+    calls = len(rows) if len(rows) < SAMPLE else spans.order_by()[: COUNT_UP_TO + 1].count()
     latencies = [latency for _, _, latency, _, _ in rows if latency is not None]
     tokens = [(asked or 0) + (answered or 0) for *_, asked, answered in rows if asked is not None]
     return Figures(

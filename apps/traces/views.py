@@ -10,8 +10,9 @@ from django.views.decorators.http import require_safe
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.keyset import paginate
+from apps.core.live import render_page
 from apps.traces import listing
-from apps.traces.models import Span
+from apps.traces.models import Session, Span
 from apps.traces.selectors import messages_of_many
 from apps.traces.thread import neighbours, pretty, thread_of
 from apps.traces.tree import trace_of
@@ -23,19 +24,19 @@ LONGEST_JSON = 200_000
 @requires(Right.VIEW)
 @require_safe
 def list_(request: MemberRequest) -> HttpResponse:
-    return render(request, "traces/list.html", _list_context(request))
-
-
-def _list_context(request: MemberRequest) -> dict[str, Any]:
     found = listing.search(request.agent, request.GET)
-    page = paginate(found.spans, by="started_at", cursor=request.GET.get("cursor", ""), size=50)
-    return {
-        "filters": found.filters,
-        "page": page,
-        "rows": listing.rows_of(request.agent, page.rows, found),
-        "search": found,
-        "figures": listing.figures(found.spans),
-    }
+
+    def calls() -> dict[str, Any]:
+        page = paginate(found.spans, by="started_at", cursor=request.GET.get("cursor", ""), size=50)
+        return {
+            "filters": found.filters,
+            "page": page,
+            "rows": listing.rows_of(request.agent, page.rows, found),
+            "search": found,
+            "figures": listing.figures(found.spans),
+        }
+
+    return render_page(request, "traces/list.html", parts={"calls": calls})
 
 
 @requires(Right.VIEW)
@@ -75,8 +76,12 @@ def _attributes(span: Span) -> str:
 def trace(request: MemberRequest, pk: int) -> HttpResponse:
     """The trace that a span belongs to, as a tree."""
     span = get_object_or_404(request.agent.spans.only("agent", "trace_id"), pk=pk)
-    found = trace_of(request.agent, span.trace_id)
-    return render(request, "traces/trace.html", {"span": span, "trace": found})
+    return render_page(
+        request,
+        "traces/trace.html",
+        parts={"trace": lambda: {"trace": trace_of(request.agent, span.trace_id)}},
+        rest=lambda: {"span": span},
+    )
 
 
 def _as_json(span: Span) -> HttpResponse:
@@ -113,14 +118,15 @@ def exported(span: Span, content: Any) -> dict[str, Any]:
 @require_safe
 def session(request: MemberRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(request.agent.sessions, pk=pk)
-    spans = Span.objects.calls().filter(session=found).order_by("started_at", "pk")
+    return render_page(request, "traces/session.html", parts={"session": lambda: _session(request, found)})
+
+
+def _session(request: MemberRequest, session: Session) -> dict[str, Any]:
+    spans = Span.objects.calls().filter(session=session).order_by("started_at", "pk")
     shown = list(spans.defer("parameters", "attributes")[: MOST_CALLS_OF_A_SESSION + 1])
-    sums = spans.aggregate(asked=Sum("input_tokens"), answered=Sum("output_tokens"), cost=Sum("cost"))
-    context = {
-        "session": found,
+    return {
+        "session": session,
         "rows": listing.rows_of(request.agent, shown[:MOST_CALLS_OF_A_SESSION]),
         "is_cut": len(shown) > MOST_CALLS_OF_A_SESSION,
-        "sums": sums,
-        "ended_at": shown[-1].started_at if shown else None,
+        "sums": spans.aggregate(asked=Sum("input_tokens"), answered=Sum("output_tokens"), cost=Sum("cost")),
     }
-    return render(request, "traces/session.html", context)

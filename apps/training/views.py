@@ -11,6 +11,7 @@ from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
 from apps.core.keyset import paginate
+from apps.core.live import render_page
 from apps.datasets.models import DatasetVersion
 from apps.jobs.selectors import steering
 from apps.jobs.services import AlreadyRunningError
@@ -25,10 +26,13 @@ from apps.training.models import TrainingRun
 @requires(Right.VIEW)
 @require_safe
 def list_runs(request: MemberRequest) -> HttpResponse:
+    return render_page(request, "training/list.html", parts={"runs": lambda: _runs(request)})
+
+
+def _runs(request: MemberRequest) -> dict[str, Any]:
     runs = selectors.runs_of(request.agent)
     page = paginate(runs, by="created_at", cursor=request.GET.get("cursor", ""))
-    rows = [(run, selectors.status_of(run)) for run in page]
-    return render(request, "training/list.html", {"page": page, "rows": rows})
+    return {"page": page, "rows": [(run, selectors.status_of(run)) for run in page]}
 
 
 @requires(Right.BUILD)
@@ -93,7 +97,8 @@ def _problem(dataset: DatasetVersion, base: BaseModel | None) -> HubError | None
 @require_safe
 def show_run(request: MemberRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(selectors.runs_of(request.agent), pk=pk)
-    return render(request, "training/detail.html", _run_context(request, run))
+    parts = {"run": lambda: _run_context(request, run)}
+    return render_page(request, "training/detail.html", parts=parts)
 
 
 def _run_context(request: MemberRequest, run: TrainingRun) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.accounts.access import MemberRequest, requires
 from apps.accounts.rights import Right
 from apps.core.errors import HubError
+from apps.core.live import render_page
 from apps.jobs.selectors import steering
 from apps.uploads import rejects as kept_rejects
 from apps.uploads import services as uploads
@@ -63,17 +65,25 @@ def _receive(request: MemberRequest) -> HttpResponse:
 
 def _page(request: MemberRequest, form: UploadForm, *, error: str = "", status: int = 200) -> HttpResponse:
     own = request.agent.uploads.select_related("job", "uploaded_by").order_by("-pk")
-    address = request.build_absolute_uri(reverse("uploads"))
-    context = {
-        "form": form,
-        "error": error,
-        "unfinished": own.filter(job=None)[:_LISTED],
-        "uploads": own.exclude(job=None)[:_LISTED],
-        "limit": settings.LARGEST_UPLOAD,
-        "limit_gib": settings.LARGEST_UPLOAD // 1024**3,
-        "address": f"{address}?agent={request.agent.slug}&filename=calls.jsonl.gz",
-    }
-    return render(request, "uploads/upload.html", context, status=status)
+
+    def around() -> dict[str, Any]:
+        address = request.build_absolute_uri(reverse("uploads"))
+        return {
+            "form": form,
+            "error": error,
+            "unfinished": own.filter(job=None)[:_LISTED],
+            "limit": settings.LARGEST_UPLOAD,
+            "limit_gib": settings.LARGEST_UPLOAD // 1024**3,
+            "address": f"{address}?agent={request.agent.slug}&filename=calls.jsonl.gz",
+        }
+
+    return render_page(
+        request,
+        "uploads/upload.html",
+        parts={"uploads": lambda: {"uploads": list(own.exclude(job=None)[:_LISTED])}},
+        rest=around,
+        status=status,
+    )
 
 
 @requires(Right.INGEST)
@@ -109,17 +119,22 @@ def detail(request: MemberRequest, pk: int) -> HttpResponse:
     found = _upload(request, pk)
     if found.job is None and found.delivery:
         return redirect(request.agent.address("uploads:review", found.delivery))
-    job = found.job
+    return render_page(request, "uploads/detail.html", parts={"upload": lambda: _import(request, found)})
+
+
+def _import(request: MemberRequest, found: Upload) -> dict[str, Any]:
+    job, siblings = found.job, _siblings(found)
     may = steering(job, request.membership) if job is not None else {}
-    context = {
+    return {
         "upload": found,
         "job": job,
         "may_cancel": may.get("may_cancel"),
         "may_retry": may.get("may_retry") and Path(found.path).is_file(),
         "rejects": kept_rejects.first(found) if request.membership.may(Right.INGEST) else [],
-        "siblings": _siblings(found),
+        "siblings": siblings,
+        # Its own job; of files that came together, any.
+        "watched": job.pk if job and not siblings else None,
     }
-    return render(request, "uploads/detail.html", context)
 
 
 def _siblings(found: Upload) -> list[Upload]:

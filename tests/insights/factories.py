@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.accounts.rights import Right
 from apps.datasets.models import DatasetVersion
 from apps.discovery.models import DiscoveryRun, Task, TaskState
 from apps.evaluation.models import EvaluationRun, Verdict
@@ -30,7 +31,14 @@ def call(world: World, **fields: Any) -> Span:
 
 def job(world: World, state: State = State.SUCCEEDED, **fields: Any) -> Job:
     lease: datetime | None = timezone.now() if state == State.RUNNING else None
-    values = {"title": "A job", "entry": "tests.none", "state": state, "lease_until": lease, **fields}
+    values = {
+        "title": "A job",
+        "entry": "tests.none",
+        "right": Right.BUILD,
+        "state": state,
+        "lease_until": lease,
+        **fields,
+    }
     return Job.objects.create(workspace=world.workspace, agent=world.agent, **values)
 
 

@@ -110,6 +110,29 @@ def agent_url(context: dict[str, Any], route: str, *arguments: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def live(
+    context: dict[str, Any], *names: Any, on: str, at: str = "", unless: bool = False, **match: Any
+) -> SafeString:
+    """The attributes of a live part: `<div {% live "job" on="job.*" job=job.pk %}>`.
+
+    It asks for itself again, here or `at` an address, at every event `on` whose data match; no longer so
+    when nothing can change any more (`unless`).
+    """
+    part = "-".join(str(name) for name in names)
+    if unless:
+        return format_html('id="{}"', part)
+    about = " ".join(f"{key}:{value}" for key, value in match.items() if value not in (None, ""))
+    return format_html(
+        'id="{part}" data-live-on="{on}"{match} hx-get="{at}" hx-trigger="live" hx-select="#{part}"'
+        ' hx-swap="outerHTML"',
+        part=part,
+        on=on,
+        match=format_html(' data-live-match="{}"', about) if about else "",
+        at=at or context["request"].get_full_path(),
+    )
+
+
+@register.simple_tag(takes_context=True)
 def query(context: dict[str, Any], **changes: Any) -> str:
     """This page's query string with some values changed; `None` drops one."""
     values = context["request"].GET.copy()
