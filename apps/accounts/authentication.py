@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.authentication import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -68,7 +68,7 @@ class HasScope(BasePermission):
     """The view names the scope it needs as `scope`."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if request.auth is None:
+        if not isinstance(request.auth, ApiKey):
             raise AuthenticationFailed("Send an API key: Authorization: Bearer hub_…")
         needed: Scope = view.scope
         if not request.auth.allows(needed):
@@ -76,10 +76,17 @@ class HasScope(BasePermission):
         return True
 
 
+def key_of(request: Request) -> ApiKey:
+    """The key that `HasScope` has let through."""
+    if not isinstance(request.auth, ApiKey):
+        raise TypeError("This view lets requests without a key in.")
+    return request.auth
+
+
 def agent_of(request: Request, named: str = "") -> Agent:
     """The agent that a request is about, as far as its key may go: named in its body, address or header,
     else the key's own, else the workspace's only one."""
-    key: ApiKey = request.auth
+    key = key_of(request)
     slug = named or request.query_params.get("agent", "") or request.headers.get(AGENT_HEADER, "")
     if key.agent is not None:
         if slug and slug != key.agent.slug:

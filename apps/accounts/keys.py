@@ -55,8 +55,8 @@ def create_key(workspace: Workspace, number: int = 1) -> WorkspaceKey:
 
 
 def keyring(workspace_id: int) -> Keyring:
-    rows = WorkspaceKey.objects.filter(workspace_id=workspace_id)
-    return opened_keyring(workspace_id, dict(rows.values_list("number", "sealed")))
+    rows = WorkspaceKey.objects.filter(workspace_id=workspace_id).values_list("number", "sealed")
+    return opened_keyring(workspace_id, {number: bytes(sealed) for number, sealed in rows})
 
 
 def opened_keyring(workspace_id: int, sealed: Mapping[int, bytes]) -> Keyring:

@@ -19,7 +19,7 @@ CLOSE_TOO_SLOW = 4408
 LONGEST_NUMBER = 18  # digits of a 64-bit number
 
 
-class EventsConsumer(AsyncWebsocketConsumer):
+class EventsConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     subscriber: Subscriber | None = None
     sender: asyncio.Task[None] | None = None
 

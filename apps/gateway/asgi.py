@@ -214,7 +214,8 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise Refusal(400, "`tools` must be a list of objects.")
     if not isinstance(parsed.get("stream_options") or {}, dict):
         raise Refusal(400, "`stream_options` must be an object.")
-    return parsed
+    body_of_a_call: dict[str, Any] = parsed
+    return body_of_a_call
 
 
 def _route_of(snapshot: Snapshot, call: Call) -> RouteEntry | None:

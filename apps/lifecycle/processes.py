@@ -86,6 +86,6 @@ def _wait_for(url: str) -> None:
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - an address of ours
-            return response.status == 200
+            return bool(response.status == 200)
     except OSError:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.shortcuts import get_object_or_404
@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.authentication import agent_of
+from apps.accounts.authentication import agent_of, key_of
 from apps.accounts.rights import Scope
 from apps.core.errors import BadBodyError
 from apps.core.parsers import RawParser
@@ -80,9 +80,10 @@ class UploadStatus(APIView):
     @extend_schema(responses=UploadSerializer)
     def get(self, request: Request, pk: int) -> Response:
         """How far the import of a file is."""
-        mine = Upload.objects.select_related("job").filter(workspace=request.auth.workspace)
-        if request.auth.agent_id is not None:
-            mine = mine.filter(agent=request.auth.agent_id)
+        key = key_of(request)
+        mine = Upload.objects.select_related("job").filter(workspace=key.workspace)
+        if key.agent_id is not None:
+            mine = mine.filter(agent=key.agent_id)
         return Response(UploadSerializer(get_object_or_404(mine, pk=pk)).data)
 
 
@@ -93,5 +94,6 @@ def _received(request: Request) -> tuple[Iterator[bytes], str]:
         if file is None:
             raise BadBodyError("The form has no file.", hint="Send it as the field `file`.")
         return file.chunks(uploads.CHUNK), named or file.name or "upload"
-    stream = request.data if request.stream is not None else io.BytesIO()
+    # `RawParser` gives the stream itself.
+    stream = cast(IO[bytes], request.data if request.stream is not None else io.BytesIO())
     return iter(lambda: stream.read(uploads.CHUNK), b""), named or "upload"

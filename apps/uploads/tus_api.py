@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apps.accounts.authentication import agent_of
+from apps.accounts.authentication import agent_of, key_of
 from apps.accounts.rights import Scope
 from apps.core.parsers import RawParser
 from apps.uploads import tus
@@ -47,7 +47,9 @@ class TusUploads(APIView):
         return tus.at_collection(_tus_request(request), lambda: agent_of(request), None)
 
     @extend_schema(exclude=True)
-    def options(self, request: Request, *arguments: Any, **named: Any) -> HttpResponse:
+    def options(  # type: ignore[override]  # tus has an answer of its own
+        self, request: Request, *arguments: Any, **named: Any
+    ) -> HttpResponse:
         return tus.at_collection(_tus_request(request), lambda: agent_of(request), None)
 
 
@@ -73,13 +75,16 @@ class TusUpload(APIView):
         return self._answer(request, token)
 
     @extend_schema(exclude=True)
-    def options(self, request: Request, token: str, *arguments: Any, **named: Any) -> HttpResponse:
+    def options(  # type: ignore[override]
+        self, request: Request, token: str, *arguments: Any, **named: Any
+    ) -> HttpResponse:
         return self._answer(request, token)
 
     def _answer(self, request: Request, token: str) -> HttpResponse:
-        mine = Upload.objects.filter(workspace=request.auth.workspace)
-        if request.auth.agent_id is not None:
-            mine = mine.filter(agent=request.auth.agent_id)
+        key = key_of(request)
+        mine = Upload.objects.filter(workspace=key.workspace)
+        if key.agent_id is not None:
+            mine = mine.filter(agent=key.agent_id)
         return tus.at_upload(_tus_request(request), mine, token)
 
 

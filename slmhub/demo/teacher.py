@@ -91,7 +91,9 @@ async def _body(request: web.Request) -> dict[str, Any]:
         body = json.loads(await request.read())
     except (ValueError, RecursionError) as error:
         raise RefusedRequestError("The body is not JSON.") from error
-    messages = body.get("messages") if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        raise RefusedRequestError("The body must be an object.")
+    messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise RefusedRequestError("'messages' must be a list with at least one message.")
     if not all(isinstance(message, dict) for message in messages):

@@ -100,13 +100,13 @@ def item(mapping: dict[Any, Any], key: Any) -> Any:
 @register.simple_tag(takes_context=True)
 def workspace_url(context: dict[str, Any], route: str, *arguments: Any) -> str:
     """A page of the workspace that the request is about: `{% workspace_url 'jobs:list' %}`."""
-    return context["request"].workspace.address(route, *arguments)
+    return str(context["request"].workspace.address(route, *arguments))
 
 
 @register.simple_tag(takes_context=True)
 def agent_url(context: dict[str, Any], route: str, *arguments: Any) -> str:
     """A page of the agent that the request is about: `{% agent_url 'datasets:build' task.pk %}`."""
-    return context["request"].agent.address(route, *arguments)
+    return str(context["request"].agent.address(route, *arguments))
 
 
 @register.simple_tag(takes_context=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from slmhub.formats import parts
 from slmhub.formats.fields import Json, as_text, first_in, object_in, objects_in, text_of, tokens_of, without
@@ -15,8 +15,25 @@ from slmhub.formats.records import Issue, Message, Usage
 NAME = "bedrock_invoke"
 PROVIDER = "aws_bedrock"
 
-_FAMILIES = (anthropic, bedrock_converse, openai_chat)
-_ANSWERING = (anthropic, bedrock_converse, openai_chat, openai_completions)
+
+class Family(Protocol):
+    """The module of a provider whose models Amazon offers, too."""
+
+    def is_request(self, body: Json) -> bool: ...
+
+    def is_response(self, body: Json) -> bool: ...
+
+    def is_event(self, event: Json) -> bool: ...
+
+    def asked(self, body: Json, issues: set[Issue]) -> Asked: ...
+
+    def answered(self, body: Json, issues: set[Issue]) -> Answered: ...
+
+    def fold_events(self, events: list[Json]) -> Json: ...
+
+
+_FAMILIES: tuple[Family, ...] = (anthropic, bedrock_converse, openai_chat)
+_ANSWERING: tuple[Family, ...] = (*_FAMILIES, openai_completions)
 _PROMPT_KEYS = ("prompt", "inputText", "message")
 _CARRIED = frozenset(
     {*_PROMPT_KEYS, "chat_history", "preamble", "textGenerationConfig", "tools", "tool_results", "system"}

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention
 
 FAST_FREQUENCY = 0.12  # radians per token above which a RoPE pair tells neighbouring offsets apart
 SLOW_FREQUENCY = 0.005  # below which a pair hardly turns over a whole context
@@ -79,7 +80,7 @@ def _config(shape: StarterShape) -> Qwen2Config:
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
-        head_dim=shape.head_dim,
+        head_dim=shape.head_dim,  # type: ignore[call-arg]  # read as an extra field
         intermediate_size=3 * shape.hidden,
         max_position_embeddings=shape.context,
         tie_word_embeddings=True,
@@ -99,7 +100,8 @@ def _frequencies(head_dim: int, theta: float) -> list[float]:
 
 def _orthogonal(rows: int, columns: int, generator: torch.Generator) -> torch.Tensor:
     size = max(rows, columns)
-    return torch.linalg.qr(torch.randn(size, size, generator=generator))[0][:rows, :columns]
+    basis: torch.Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator))[0]
+    return basis[:rows, :columns]
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _place_shift_heads(
     return _TokenIdentity(readers=tuple(readers), slow=slow)
 
 
-def _look_back(attention: torch.nn.Module, head: int, frequencies: list[float]) -> None:
+def _look_back(attention: Qwen2Attention, head: int, frequencies: list[float]) -> None:
     """Biases of `head` so that its score peaks head + 1 tokens back, from R(s - t) of RoPE."""
     half, offset = len(frequencies), head + 1
     fast = [pair for pair, frequency in enumerate(frequencies) if frequency > FAST_FREQUENCY]
@@ -147,7 +149,7 @@ def _look_back(attention: torch.nn.Module, head: int, frequencies: list[float]) 
 
 
 def _place_match_heads(
-    attention: torch.nn.Module,
+    attention: Qwen2Attention,
     heads: tuple[MatchHead, ...],
     identity: _TokenIdentity,
     generator: torch.Generator,

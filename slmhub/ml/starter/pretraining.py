@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import cast
 
 import torch
 import torch.nn.functional as functional
@@ -50,7 +51,8 @@ class SequenceEncoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
-        self._user, self._assistant, self._end = tokenizer.convert_tokens_to_ids([USER, ASSISTANT, EOS])
+        marks = [tokenizer.convert_tokens_to_ids(mark) for mark in (USER, ASSISTANT, EOS)]
+        self._user, self._assistant, self._end = cast(list[int], marks)
 
     def __call__(self, pair: Pair) -> Sequence:
         prompt, completion = self._tokenizer(list(pair), add_special_tokens=False).input_ids
