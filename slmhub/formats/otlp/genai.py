@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from slmhub.formats import parts
 from slmhub.formats.fields import as_text, text_of
 from slmhub.formats.otlp import genai_parts
 from slmhub.formats.otlp.genai_parts import is_parts_message, message_of
 from slmhub.formats.otlp.reading import Reading
-from slmhub.formats.otlp.values import HIDDEN, Taken, decoded, inclusive, strings_of, tool_messages
+from slmhub.formats.otlp.values import HIDDEN, Taken, decoded, inclusive, said, strings_of, tool_messages
 from slmhub.formats.otlp.wire import SpanData
 from slmhub.formats.providers.names import finish_of, provider_of
-from slmhub.formats.records import Issue, Message, SpanKind, Usage
+from slmhub.formats.records import Issue, SpanKind, Usage
 
 NAME = "otel_genai"
 
@@ -58,6 +57,7 @@ _OPERATIONS = {
 }
 _OF_ALL_GENERATIONS = ("chat", "text_completion", "generate_content", "embeddings")
 _REQUEST = ("gen_ai.request.", "gen_ai.openai.request.", "openai.request.")
+_QUERIES = ("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.embeddings.input")
 _RENAMED = {"choice.count": "n", "encoding_formats": "encoding_format"}
 _NO_PARAMETERS = frozenset(("model", "stream"))
 _USAGE = {
@@ -67,6 +67,7 @@ _USAGE = {
     "cache_write": ("gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens"),
     "reasoning": ("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_tokens"),
 }
+_ASKED_OR_ANSWERED = (_INPUT, _OUTPUT, *_USAGE["input"], *_USAGE["output"])
 
 
 def claims(attributes: dict[str, Any]) -> bool:
@@ -84,17 +85,32 @@ def read(span: SpanData, issues: set[Issue]) -> Reading:
     reading = scalars_of(taken, issues)
     took_content(reading, taken, issues)
     if reading.kind is SpanKind.TOOL:
-        _read_tool(reading, taken, issues)
+        name = taken.text("gen_ai.tool.name")
+        call_id = taken.text("gen_ai.tool.call.id")
+        arguments = taken.take("gen_ai.tool.call.arguments")
+        result = taken.take("gen_ai.tool.call.result")
+        reading.name = name
+        if not reading.messages:
+            reading.messages, answer = tool_messages(
+                name or "", call_id, arguments=arguments, result=result, issues=issues
+            )
+            reading.output = answer or reading.output
     elif reading.kind in (SpanKind.RETRIEVER, SpanKind.EMBEDDING) and not reading.messages:
-        _read_query(reading, taken, issues)
+        query = taken.take(*_QUERIES)
+        reading.messages = [{"role": "user", "content": as_text(text)} for text in _listed(query)]
+        documents = taken.take("gen_ai.retrieval.documents")
+        if documents is not None:
+            reading.output = said(documents)
     reading.taken = taken.keys
     return reading
 
 
 def scalars_of(taken: Taken, issues: set[Issue]) -> Reading:
     """What both generations say in plain attributes; `taken` keeps the keys."""
-    usage = inclusive(Usage(**{name: taken.tokens(*keys) for name, keys in _USAGE.items()}))
-    answered, asked = taken.text("gen_ai.response.model"), text_of(taken.given.get("gen_ai.request.model"))
+    counts = {name: taken.tokens(*keys) for name, keys in _USAGE.items()}
+    answered = taken.text("gen_ai.response.model")
+    asked = text_of(taken.given.get("gen_ai.request.model"))
+    # Another model than the one that answered was asked for: then the attribute stays, for it says more.
     if answered is None or asked == answered:
         asked = taken.text("gen_ai.request.model")
     given = next(iter(strings_of(taken.take("gen_ai.response.finish_reasons"), issues)), None)
@@ -105,7 +121,7 @@ def scalars_of(taken: Taken, issues: set[Issue]) -> Reading:
         agent=taken.text("gen_ai.agent.name"),
         provider=provider_of(taken.text("gen_ai.provider.name", "gen_ai.system")),
         model=answered or asked,
-        usage=usage,
+        usage=inclusive(Usage(**counts)),
         finish_reason=finish_of(given),
         finish_reason_given=given,
         response_id=taken.text("gen_ai.response.id"),
@@ -115,46 +131,6 @@ def scalars_of(taken: Taken, issues: set[Issue]) -> Reading:
     )
     taken.take("gen_ai.operation.name")
     return reading
-
-
-def took_content(reading: Reading, taken: Taken, issues: set[Issue]) -> None:
-    """Fills in messages, tools and output of the JSON attributes, which a span or an event may carry."""
-    if not any(key in taken.given for key in _CONTENT):
-        return
-    system = genai_parts.instructions_of(_whole(taken, _INSTRUCTIONS, issues), issues)
-    messages = genai_parts.messages_of(_listed(_whole(taken, _INPUT, issues)), issues)
-    reading.messages = [*system, *messages]
-    reading.tools = genai_parts.tools_of(_whole(taken, _TOOLS, issues))
-    answers = _listed(_whole(taken, _OUTPUT, issues))
-    if answers:
-        reading.output = _output(answers, issues)
-        _add_finish(reading, answers)
-    if taken.hides(*_CONTENT):
-        issues.add(Issue.CONTENT_OFF)
-
-
-def _whole(taken: Taken, key: str, issues: set[Issue]) -> Any:
-    """The decoded value; None for JSON that was cut off, which stays a raw attribute."""
-    value = decoded(taken.given.get(key), issues)
-    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        return None
-    taken.take(key)
-    return None if value == HIDDEN else value
-
-
-def _output(answers: list[Any], issues: set[Issue]) -> Message | None:
-    if len(answers) > 1:
-        issues.add(Issue.SEVERAL_CHOICES)
-    first = answers[0]
-    if not isinstance(first, dict):
-        return parts.assistant([parts.text_part(as_text(first))])
-    return message_of({"role": "assistant", **first}, issues)
-
-
-def _add_finish(reading: Reading, answers: list[Any]) -> None:
-    given = answers[0].get("finish_reason") if isinstance(answers[0], dict) else None
-    if reading.finish_reason is None and isinstance(given, str):
-        reading.finish_reason, reading.finish_reason_given = finish_of(given), given
 
 
 def _kind(taken: Taken) -> SpanKind | None:
@@ -169,13 +145,10 @@ def _kind(taken: Taken) -> SpanKind | None:
     if "gen_ai.operation.name" in given:
         return None
     # Without an operation only a model and something that it was asked or answered make a model call.
-    if ("gen_ai.request.model" in given or "gen_ai.response.model" in given) and _asks_or_answers(given):
+    has_model = "gen_ai.request.model" in given or "gen_ai.response.model" in given
+    if has_model and any(key in given for key in _ASKED_OR_ANSWERED):
         return SpanKind.LLM
     return SpanKind.AGENT if "gen_ai.agent.name" in given else None
-
-
-def _asks_or_answers(given: dict[str, Any]) -> bool:
-    return any(key in given for key in (_INPUT, _OUTPUT, *_USAGE["input"], *_USAGE["output"]))
 
 
 def _parameters(taken: Taken) -> dict[str, Any]:
@@ -187,29 +160,43 @@ def _parameters(taken: Taken) -> dict[str, Any]:
         if name not in _NO_PARAMETERS:
             found[_RENAMED.get(name, name)] = value
             taken.keys.add(key)
-    if (kind := taken.take("gen_ai.output.type")) is not None:
-        found["output_type"] = kind
+    output_type = taken.take("gen_ai.output.type")
+    if output_type is not None:
+        found["output_type"] = output_type
     return found
 
 
-def _read_tool(reading: Reading, taken: Taken, issues: set[Issue]) -> None:
-    name = taken.text("gen_ai.tool.name") or ""
-    reading.name = name or None
-    call_id = taken.text("gen_ai.tool.call.id")
-    arguments, result = taken.take("gen_ai.tool.call.arguments"), taken.take("gen_ai.tool.call.result")
-    if not reading.messages:
-        reading.messages, answer = tool_messages(
-            name, call_id, arguments=arguments, result=result, issues=issues
-        )
-        reading.output = answer or reading.output
+def took_content(reading: Reading, taken: Taken, issues: set[Issue]) -> None:
+    """Fills in messages, tools and output of the JSON attributes, which a span or an event may carry."""
+    if not any(key in taken.given for key in _CONTENT):
+        return
+    system = genai_parts.instructions_of(_whole(taken, _INSTRUCTIONS, issues), issues)
+    messages = genai_parts.messages_of(_listed(_whole(taken, _INPUT, issues)), issues)
+    reading.messages = [*system, *messages]
+    reading.tools = genai_parts.tools_of(_whole(taken, _TOOLS, issues))
+    answers = _listed(_whole(taken, _OUTPUT, issues))
+    if len(answers) > 1:
+        issues.add(Issue.SEVERAL_CHOICES)
+    if answers and isinstance(answers[0], dict):
+        answer = answers[0]
+        reading.output = message_of({"role": "assistant", **answer}, issues)
+        given = answer.get("finish_reason")
+        if reading.finish_reason is None and isinstance(given, str):
+            reading.finish_reason = finish_of(given)
+            reading.finish_reason_given = given
+    elif answers:
+        reading.output = said(answers[0])
+    if taken.hides(*_CONTENT):
+        issues.add(Issue.CONTENT_OFF)
 
 
-def _read_query(reading: Reading, taken: Taken, issues: set[Issue]) -> None:
-    query = taken.take("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.embeddings.input")
-    reading.messages = [{"role": "user", "content": as_text(text)} for text in _listed(query)]
-    documents = taken.take("gen_ai.retrieval.documents")
-    if documents is not None:
-        reading.output = parts.assistant([parts.text_part(as_text(documents))])
+def _whole(taken: Taken, key: str, issues: set[Issue]) -> Any:
+    """The decoded value; None for JSON that was cut off, which stays a raw attribute."""
+    value = decoded(taken.given.get(key), issues)
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        return None
+    taken.take(key)
+    return None if value == HIDDEN else value
 
 
 def _listed(value: Any) -> list[Any]:

@@ -70,7 +70,11 @@ def said(events: Iterable[EventData], issues: set[Issue]) -> Said:
     reading, times = Reading(), list[int]()
     for event in events:
         if event.name == _DETAILS:
-            _add_details(reading, event, issues)
+            taken = Taken(event.attributes)
+            details = genai.scalars_of(taken, issues)
+            genai.took_content(details, taken, issues)
+            for name in ("messages", "tools", "output", "finish_reason", "finish_reason_given"):
+                setattr(reading, name, getattr(details, name) or getattr(reading, name))
         elif event.name == _CHOICE:
             _add_choice(reading, event, issues)
         elif event.name in (_PROMPT, _COMPLETION):
@@ -78,18 +82,13 @@ def said(events: Iterable[EventData], issues: set[Issue]) -> Said:
         elif role := _ROLES.get(event.name):
             reading.messages.append(_message(_fields_of(event), role, issues))
             times.append(event.time_ns)
-    told = [*reading.messages, *([reading.output] if reading.output else [])]
+    told = list(reading.messages)
+    if reading.output is not None:
+        told.append(reading.output)
     if told and not any(holds_text(message) for message in told):
         issues.add(Issue.CONTENT_OFF)
+    # Messages of 1.27 come many in one event: a clock for each is known of those told one by one only.
     return Said(reading, times if len(times) == len(reading.messages) else [])
-
-
-def _add_details(reading: Reading, event: EventData, issues: set[Issue]) -> None:
-    taken = Taken(event.attributes)
-    details = genai.scalars_of(taken, issues)
-    genai.took_content(details, taken, issues)
-    for name in ("messages", "tools", "output", "finish_reason", "finish_reason_given"):
-        setattr(reading, name, getattr(details, name) or getattr(reading, name))
 
 
 def _add_choice(reading: Reading, event: EventData, issues: set[Issue]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import as_text, text_of
+from slmhub.formats.fields import as_text, string_in, text_of
 from slmhub.formats.records import Issue, Message
 from slmhub.formats.tools import definition_of
 
@@ -37,10 +37,46 @@ def messages_of(values: Iterable[Any], issues: set[Issue]) -> list[Message]:
     return found
 
 
+def _split(value: dict[str, Any], issues: set[Issue]) -> list[Message]:
+    content, calls, answers = [], [], []
+    for part in value["parts"]:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "tool_call":
+            calls.append(
+                parts.tool_call(text_of(part.get("id")), part.get("name"), part.get("arguments"), issues)
+            )
+        elif kind == "tool_call_response":
+            response = part["response"] if "response" in part else part.get("result")
+            answers.append(parts.tool_result(text_of(part.get("id")), "" if response is None else response))
+        else:
+            content.append(_content_part(part, issues))
+    if answers and not content and not calls:
+        return answers
+    message: Message = {"role": role_of(value["role"]), "content": parts.content_of(content)}
+    if calls:
+        message["tool_calls"] = calls
+    if name := text_of(value.get("name")):
+        message["name"] = name
+    # What a person says beside a tool's answer comes after it: OpenAI wants answers right after the call.
+    return [*answers, message]
+
+
 def loose_message(value: dict[str, Any], issues: set[Issue], role: str = "user") -> Message:
     """`{role, content, tool_calls}` as OpenAI writes it, whatever is missing or wrongly typed."""
-    message: Message = {"role": role_of(value.get("role") or role), "content": _content(value, issues)}
-    calls = [_given_call(call, issues) for call in _listed(value.get("tool_calls")) if isinstance(call, dict)]
+    content = value.get("content")
+    if isinstance(content, list):
+        content = parts.content_of([_openai_part(part, issues) for part in content])
+    elif content is not None:
+        content = as_text(content)
+    message: Message = {"role": role_of(value.get("role") or role), "content": content}
+    calls = []
+    for call in _listed(value.get("tool_calls")):
+        if isinstance(call, dict):
+            function = call.get("function")
+            given = function if isinstance(function, dict) else call
+            calls.append(
+                parts.tool_call(text_of(call.get("id")), given.get("name"), given.get("arguments"), issues)
+            )
     if calls:
         message["tool_calls"] = calls
     if message["role"] == "tool":
@@ -48,6 +84,13 @@ def loose_message(value: dict[str, Any], issues: set[Issue], role: str = "user")
     if name := text_of(value.get("name")):
         message["name"] = name
     return message
+
+
+def _openai_part(part: Any, issues: set[Issue]) -> parts.Part:
+    # A part of OpenAI's own names its text "text"; only those of the conventions have a "content".
+    if isinstance(part, dict) and "type" in part and "content" not in part:
+        return part
+    return _content_part(part, issues)
 
 
 def instructions_of(value: Any, issues: set[Issue]) -> list[Message]:
@@ -66,34 +109,6 @@ def role_of(role: Any) -> str:
     return given if given in _ROLES else _OTHER_ROLES.get(given, given or "user")
 
 
-def _split(value: dict[str, Any], issues: set[Issue]) -> list[Message]:
-    content, calls, answers = [], [], []
-    for part in value["parts"]:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "tool_call":
-            calls.append(
-                parts.tool_call(text_of(part.get("id")), part.get("name"), part.get("arguments"), issues)
-            )
-        elif kind == "tool_call_response":
-            answers.append(_answer(part))
-        else:
-            content.append(_content_part(part, issues))
-    if answers and not content and not calls:
-        return answers
-    message: Message = {"role": role_of(value["role"]), "content": parts.content_of(content)}
-    if calls:
-        message["tool_calls"] = calls
-    if name := text_of(value.get("name")):
-        message["name"] = name
-    # What a person says beside a tool's answer comes after it: OpenAI wants answers right after the call.
-    return [*answers, message]
-
-
-def _answer(part: dict[str, Any]) -> Message:
-    response = part["response"] if "response" in part else part.get("result")
-    return parts.tool_result(text_of(part.get("id")), "" if response is None else as_text(response))
-
-
 def _content_part(part: Any, issues: set[Issue]) -> parts.Part:
     if not isinstance(part, dict):
         return parts.text_part(as_text(part))
@@ -103,7 +118,14 @@ def _content_part(part: Any, issues: set[Issue]) -> parts.Part:
         case "reasoning" | "thinking" if isinstance(part.get("content"), str):
             return parts.reasoning_part(part["content"])
         case "blob":
-            return _blob(part)
+            data = part.get("content", part.get("data"))
+            if not isinstance(data, str):
+                return part
+            mime = string_in(part.get("mime_type"))
+            if part.get("modality") == "audio" or mime.startswith("audio/"):
+                return parts.audio_part(data, mime.partition("/")[2] or "wav")
+            url = parts.data_url(mime, data)
+            return _image_or_file(part, url, {"file_data": url})
         case "uri" if isinstance(part.get("uri"), str):
             return _image_or_file(part, part["uri"], {"url": part["uri"]})
         case "file" if isinstance(part.get("file_id"), str):
@@ -111,43 +133,9 @@ def _content_part(part: Any, issues: set[Issue]) -> parts.Part:
     return part
 
 
-def _blob(part: dict[str, Any]) -> parts.Part:
-    data = part.get("content", part.get("data"))
-    if not isinstance(data, str):
-        return part
-    mime = part.get("mime_type") if isinstance(part.get("mime_type"), str) else ""
-    if part.get("modality") == "audio" or str(mime).startswith("audio/"):
-        return parts.audio_part(data, str(mime).partition("/")[2] or "wav")
-    url = parts.data_url(str(mime), data)
-    return _image_or_file(part, url, {"file_data": url})
-
-
 def _image_or_file(part: dict[str, Any], url: str, file: dict[str, str]) -> parts.Part:
     is_image = part.get("modality") == "image" or str(part.get("mime_type", "")).startswith("image/")
     return parts.image_part(url) if is_image else parts.file_part(**file)
-
-
-def _content(value: dict[str, Any], issues: set[Issue]) -> Any:
-    content = value.get("content")
-    if content is None or isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return parts.content_of([_openai_part(part, issues) for part in content])
-    return as_text(content)
-
-
-def _openai_part(part: Any, issues: set[Issue]) -> parts.Part:
-    return (
-        part
-        if isinstance(part, dict) and "type" in part and "content" not in part
-        else _content_part(part, issues)
-    )
-
-
-def _given_call(call: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
-    function = call.get("function")
-    given = function if isinstance(function, dict) else call
-    return parts.tool_call(text_of(call.get("id")), given.get("name"), given.get("arguments"), issues)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -81,7 +81,10 @@ def kind_in(attributes: dict[str, Any], readings: list[Reading]) -> SpanKind:
     if found := genai.kind_of(attributes):
         return found
     stated = [reading.kind for reading in readings if reading.kind]
-    return next((kind for kind in stated if kind not in _VAGUE), stated[0] if stated else SpanKind.OTHER)
+    for kind in stated:
+        if kind not in _VAGUE:
+            return kind
+    return stated[0] if stated else SpanKind.OTHER
 
 
 def record_of(
@@ -103,13 +106,45 @@ def record_of(
     add_reading(record, reading)
     add_surroundings(record, span.attributes, around, reading.taken)
     _add_times(record, span, issues)
-    _add_rest(record, span, reading.taken, issues)
-    _note_what_is_missing(record, issues)
+
+    # What no convention understood stays, under a name that does not hide what this product says itself.
+    for key, value in span.attributes.items():
+        if key not in reading.taken:
+            record.attributes[f"span.{key}" if key in _OURS else key] = value
+    events = [event_row(event) for event in span.events if not genai_events.is_content(event.name)]
+    if events:
+        record.attributes["events"] = events[:_MOST_EVENTS]
+    if len(events) > _MOST_EVENTS:
+        record.attributes["events_left_out"] = len(events) - _MOST_EVENTS
+
+    if span.dropped:
+        issues.add(Issue.ATTRIBUTES_DROPPED)
+    elif kind is SpanKind.LLM and record.usage.input and not record.messages and record.output is None:
+        # Tokens were counted, so something was asked: the emitter's settings keep content out.
+        issues.add(Issue.CONTENT_OFF)
     if kind not in _CALLS:
         withdraw_usage(record)
     if issues:
         record.attributes["issues"] = sorted(issue.value for issue in issues)
     return record
+
+
+def _add_times(record: Record, span: SpanData, issues: set[Issue]) -> None:
+    record.started_at = _instant(span.start_ns)
+    record.ended_at = _instant(span.end_ns) if span.end_ns else None
+    if record.started_at is None or (span.end_ns and record.ended_at is None):
+        issues.add(Issue.TIMESTAMP_UNUSABLE)
+        record.attributes["clock_ns"] = [span.start_ns, span.end_ns]
+    elif record.ended_at and span.end_ns < span.start_ns:
+        issues.add(Issue.CLOCK_SKEW)
+        record.attributes["clock_ns"] = [span.start_ns, span.end_ns]
+        record.ended_at = None
+    elif record.ended_at:
+        record.latency_ms = (span.end_ns - span.start_ns) / 1e6
+
+
+def _instant(clock_ns: int) -> datetime | None:
+    return _EPOCH + timedelta(microseconds=clock_ns // 1000) if clock_ns in _CLOCKS else None
 
 
 def add_reading(record: Record, reading: Reading) -> None:
@@ -141,24 +176,6 @@ def add_surroundings(record: Record, given: dict[str, Any], around: Surroundings
         record.attributes["resource"] = around.rest
 
 
-def error_of(span: SpanData) -> str | None:
-    """The status, said in the words of the exception where there is one."""
-    exception = next((event for event in span.events if event.name == "exception"), None)
-    if span.status_code == _OK or (span.status_code != _ERROR and exception is None):
-        return None if span.status_code == _OK else text_of(span.attributes.get("error.type"))
-    said = exception_text(exception.attributes) if exception else ""
-    return span.status_message or said or text_of(span.attributes.get("error.type")) or "error"
-
-
-def exception_text(attributes: dict[str, Any]) -> str:
-    pieces = (text_of(attributes.get(f"exception.{name}")) for name in ("type", "message"))
-    return ": ".join(piece for piece in pieces if piece)
-
-
-def event_row(event: EventData) -> dict[str, Any]:
-    return {"name": event.name, "time_ns": event.time_ns, "attributes": event.attributes}
-
-
 def _found(known: str | None, given: dict[str, Any], keys: tuple[str, ...], taken: set[str]) -> str | None:
     for key in keys:
         text = text_of(given.get(key))
@@ -168,38 +185,22 @@ def _found(known: str | None, given: dict[str, Any], keys: tuple[str, ...], take
     return known
 
 
-def _add_times(record: Record, span: SpanData, issues: set[Issue]) -> None:
-    record.started_at = _instant(span.start_ns)
-    record.ended_at = _instant(span.end_ns) if span.end_ns else None
-    if record.started_at is None or (span.end_ns and record.ended_at is None):
-        issues.add(Issue.TIMESTAMP_UNUSABLE)
-        record.attributes["clock_ns"] = [span.start_ns, span.end_ns]
-    elif record.ended_at and span.end_ns < span.start_ns:
-        issues.add(Issue.CLOCK_SKEW)
-        record.attributes["clock_ns"] = [span.start_ns, span.end_ns]
-        record.ended_at = None
-    elif record.ended_at:
-        record.latency_ms = (span.end_ns - span.start_ns) / 1e6
+def error_of(span: SpanData) -> str | None:
+    """The status, said in the words of the exception where there is one."""
+    if span.status_code == _OK:
+        return None
+    exception = next((event for event in span.events if event.name == "exception"), None)
+    error_type = text_of(span.attributes.get("error.type"))
+    if span.status_code != _ERROR and exception is None:
+        return error_type
+    said = exception_text(exception.attributes) if exception else ""
+    return span.status_message or said or error_type or "error"
 
 
-def _instant(clock_ns: int) -> datetime | None:
-    return _EPOCH + timedelta(microseconds=clock_ns // 1000) if clock_ns in _CLOCKS else None
+def exception_text(attributes: dict[str, Any]) -> str:
+    pieces = (text_of(attributes.get(f"exception.{name}")) for name in ("type", "message"))
+    return ": ".join(piece for piece in pieces if piece)
 
 
-def _add_rest(record: Record, span: SpanData, taken: set[str], issues: set[Issue]) -> None:
-    for key, value in span.attributes.items():
-        if key not in taken:
-            record.attributes[f"span.{key}" if key in _OURS else key] = value
-    events = [event_row(event) for event in span.events if not genai_events.is_content(event.name)]
-    if events:
-        record.attributes["events"] = events[:_MOST_EVENTS]
-    if len(events) > _MOST_EVENTS:
-        record.attributes["events_left_out"] = len(events) - _MOST_EVENTS
-    if span.dropped:
-        issues.add(Issue.ATTRIBUTES_DROPPED)
-
-
-def _note_what_is_missing(record: Record, issues: set[Issue]) -> None:
-    is_bare = not record.messages and record.output is None
-    if record.kind is SpanKind.LLM and is_bare and record.usage.input and not record.dropped:
-        issues.add(Issue.CONTENT_OFF)
+def event_row(event: EventData) -> dict[str, Any]:
+    return {"name": event.name, "time_ns": event.time_ns, "attributes": event.attributes}

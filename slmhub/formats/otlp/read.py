@@ -74,7 +74,9 @@ def _read_span(span: SpanData, around: Surroundings) -> Record:
     if _EVENTS.claims(span.attributes) or any(genai_events.is_content(event.name) for event in span.events):
         _add(readings, _EVENTS, span, issues)
         format = _EVENTS.name if format == generic.NAME else format
-    if _GENERIC.claims(span.attributes) and _lacks_content(readings):
+    asks = any(reading.messages for reading in readings)
+    answers = any(reading.output for reading in readings)
+    if not (asks and answers) and _GENERIC.claims(span.attributes):
         _add(readings, _GENERIC, span, issues)
     return storable(record_of(span, format=format, around=around, readings=readings, issues=issues))
 
@@ -87,15 +89,24 @@ def _add(readings: list[Reading], convention: Convention, span: SpanData, issues
         issues.add(Issue.TRUNCATED)
 
 
-def _lacks_content(readings: list[Reading]) -> bool:
-    return not (any(reading.messages for reading in readings) and any(reading.output for reading in readings))
-
-
 def _read_logs(logs: list[LogData]) -> Record:
     issues: set[Issue] = set()
-    first, events = logs[0], [_event_of(log) for log in logs]
-    content = [event for event in events if genai_events.is_content(event.name)]
-    taken = Taken({key: value for log in logs for key, value in log.attributes.items()})
+    content: list[EventData] = []
+    others: list[dict[str, Any]] = []
+    attributes: dict[str, Any] = {}
+    for log in logs:
+        attributes.update(log.attributes)
+        if genai_events.is_content(log.name):
+            # The event's fields stand in the body of the log record; text alone is its content.
+            body = log.body if isinstance(log.body, dict) else {"content": log.body} if log.body else {}
+            content.append(EventData(log.name, log.time_ns, {**log.attributes, **body}))
+            continue
+        row = {"name": log.name, "time_ns": log.time_ns, "attributes": log.attributes, "body": log.body}
+        if log.severity:
+            row["severity"] = log.severity
+        others.append(row)
+
+    first = logs[0]
     record = Record(
         kind=SpanKind.LLM if content else SpanKind.OTHER,
         name=_LOGS_NAME,
@@ -105,25 +116,19 @@ def _read_logs(logs: list[LogData]) -> Record:
         emitter=first.scope,
         partial=True,
     )
+    taken = Taken(attributes)
     said = genai_events.said(content, issues)
     reading = genai_events.laid_over(genai.scalars_of(taken, issues), said.reading, taken)
     add_reading(record, reading)
-    record.kind, record.message_times = reading.kind or record.kind, said.times
-    add_surroundings(record, taken.given, surroundings_of(first.resource), taken.keys)
-    record.error = next((text for log in logs if (text := exception_text(log.attributes))), None)
-    others = [log for log in logs if not genai_events.is_content(log.name)]
+    record.kind = reading.kind or record.kind
+    record.message_times = said.times
+    add_surroundings(record, attributes, surroundings_of(first.resource), taken.keys)
+    for log in logs:
+        if text := exception_text(log.attributes):
+            record.error = text
+            break
     if others:
-        record.attributes["events"] = [_log_row(log) for log in others]
+        record.attributes["events"] = others
     if issues:
         record.attributes["issues"] = sorted(issue.value for issue in issues)
     return record
-
-
-def _event_of(log: LogData) -> EventData:
-    body = log.body if isinstance(log.body, dict) else {"content": log.body} if log.body else {}
-    return EventData(log.name, log.time_ns, {**log.attributes, **body})
-
-
-def _log_row(log: LogData) -> dict[str, object]:
-    row = {"name": log.name, "time_ns": log.time_ns, "attributes": log.attributes, "body": log.body}
-    return {**row, "severity": log.severity} if log.severity else row
