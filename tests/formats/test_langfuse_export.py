@@ -152,6 +152,14 @@ def test_a_plain_span_that_answers_as_a_tool_is_one() -> None:
     assert "issues" not in tool.attributes
 
 
+@pytest.mark.parametrize("odd", [[], {}, [["ai.generateText"]]])
+def test_a_list_or_an_object_where_a_name_belongs_is_an_absent_name(odd: Any) -> None:
+    row = observation(metadata={"attributes": {"ai.operationId": odd}}, input=[{"type": odd, "role": "user"}])
+    (found,) = records(row)
+    assert isinstance(found, Record)
+    assert found.kind is SpanKind.LLM
+
+
 def test_it_rejects_a_bad_observation_alone() -> None:
     good, bad = records({"trace": TRACE, "observations": [observation(), {"name": "no id"}]})
     assert isinstance(good, Record)

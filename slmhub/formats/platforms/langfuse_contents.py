@@ -34,9 +34,8 @@ _ANSWERED_KEYS = {
     "metadata",
 }
 _NO_PARAMETERS = frozenset({"finishReason", "metadata", "incomplete_details", *_ASKED_KEYS, *_ANSWERED_KEYS})
-_ITEMS = frozenset(
-    {"function_call", "function_call_output", "reasoning", "item_reference", "custom_tool_call"}
-)
+# No set: the type that a foreign object names may be a list, which no set can be asked for.
+_ITEMS = ("function_call", "function_call_output", "reasoning", "item_reference", "custom_tool_call")
 _CALL_ID_KEYS = ("gen_ai.tool.call.id", "ai.toolCall.id", "tool_call.id", "tool.id")
 _TOOL_KEYS = ("gen_ai.tool.definitions", "ai.prompt.tools")
 

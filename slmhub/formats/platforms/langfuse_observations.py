@@ -53,8 +53,9 @@ _OPERATIONS = {
     "AGENT": SpanKind.AGENT,
     "RETRIEVER": SpanKind.RETRIEVER,
 }
-# Vercel's outer spans come as generations and report the sum of the calls inside them.
-_WRAPPERS = frozenset({"ai.generateText", "ai.streamText", "ai.generateObject", "ai.streamObject"})
+# Vercel's outer spans come as generations and report the sum of the calls inside them. No set, for an
+# attribute may hold a list, which no set can be asked for.
+_WRAPPERS = ("ai.generateText", "ai.streamText", "ai.generateObject", "ai.streamObject")
 _OPERATION_KEYS = ("gen_ai.operation.name", "openinference.span.kind")
 _SESSION_KEYS = ("langfuse.session.id", "session.id", "gen_ai.conversation.id")
 _USER_KEYS = ("langfuse.user.id", "user.id")
