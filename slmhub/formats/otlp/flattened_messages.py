@@ -43,49 +43,50 @@ MESSAGE = {
 
 
 def messages_of(items: Items, issues: set[Issue]) -> list[Message]:
-    return [_message_of(fields, issues) for fields in items.in_order()]
+    messages: list[Message] = []
+    for fields in items.in_order():
+        calls = _calls_of(fields, issues) if _CALLING & fields.keys() else []
+        call_id = text_of(fields.get("message.tool_call_id"))
+        name = text_of(fields.get("message.name"))
+        role = fields.get("message.role")
+        if isinstance(role, str) and role:
+            role = _ROLES.get(role, role)
+        elif calls:
+            role = "assistant"
+        elif "message.tool_call_id" in fields or "message.name" in fields:
+            # Of a message that the emitter's limits cut, only its last fields are left: those of a result.
+            role = "tool"
+        else:
+            role = "user"
+        message: Message = {"role": role, "content": _content_of(fields, issues)}
+        if message["content"] is None and role != "assistant":
+            # OpenInference leaves out empty texts; only an assistant may say nothing.
+            message["content"] = ""
+        if calls:
+            message["tool_calls"] = calls
+        if call_id is not None:
+            message["tool_call_id"] = call_id
+        if name:
+            message["name"] = name
+        messages.append(message)
+    return messages
 
 
 def joined(messages: list[Message]) -> Message | None:
     """The one answer that several flattened messages make (the output items of OpenAI's Responses)."""
     if len(messages) < 2:
         return messages[0] if messages else None
-    parts = [part for message in messages for part in _parts_in(message)]
-    calls = [call for message in messages for call in message.get("tool_calls", ())]
+    parts: list[Part] = []
+    calls: list[dict[str, Any]] = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, list):
+            parts += content
+        elif content:
+            parts.append(text_part(content))
+        calls += message.get("tool_calls", ())
     whole: Message = {**messages[0], "content": content_of(parts)}
     return {**whole, "tool_calls": calls} if calls else whole
-
-
-def _parts_in(message: Message) -> list[Part]:
-    content = message.get("content")
-    if isinstance(content, str):
-        return [text_part(content)] if content else []
-    return list(content or ())
-
-
-def _message_of(fields: dict[str, Any], issues: set[Issue]) -> Message:
-    calls = _calls_of(fields, issues) if _CALLING & fields.keys() else []
-    message: Message = {"role": _role_of(fields, calls), "content": _content_of(fields, issues)}
-    if message["content"] is None and message["role"] != "assistant":
-        # OpenInference leaves out empty texts; only an assistant may say nothing.
-        message["content"] = ""
-    if calls:
-        message["tool_calls"] = calls
-    if (call_id := text_of(fields.get("message.tool_call_id"))) is not None:
-        message["tool_call_id"] = call_id
-    if name := text_of(fields.get("message.name")):
-        message["name"] = name
-    return message
-
-
-def _role_of(fields: dict[str, Any], calls: list[dict[str, Any]]) -> str:
-    role = fields.get("message.role")
-    if isinstance(role, str) and role:
-        return _ROLES.get(role, role)
-    if calls:
-        return "assistant"
-    # Of a message that the emitter's limits cut, only its last fields are left: those of a tool result.
-    return "tool" if "message.tool_call_id" in fields or "message.name" in fields else "user"
 
 
 def _content_of(fields: dict[str, Any], issues: set[Issue]) -> str | list[Part] | None:
@@ -113,7 +114,8 @@ def _part_of(fields: dict[str, Any], issues: set[Issue]) -> Part:
     if HIDDEN in (fields.get(_PART + "text"), fields.get(_PART + "image.image.url")):
         issues.add(Issue.CONTENT_OFF)
     given = {key.removeprefix(_PART): as_text(value) for key, value in fields.items()}
-    kind = given.pop("type", "") or _kind_of(given)
+    # Without its type the group of its first field tells: "image" of "image.image.url".
+    kind = given.pop("type", "") or next((key.split(".")[0] for key in given if key != "id"), "text")
     if kind in ("reasoning", "thinking"):
         kept = {key: given[key] for key in _REASONING_FIELDS if key in given}
         return {**reasoning_part(given.get("text", "")), **kept}
@@ -126,10 +128,6 @@ def _part_of(fields: dict[str, Any], issues: set[Issue]) -> Part:
     if kind in ("document", "file"):
         return _document_of(given)
     return {"type": kind, **given}
-
-
-def _kind_of(given: dict[str, str]) -> str:
-    return next((key.split(".")[0] for key in given if key != "id"), "text")
 
 
 def _audio_of(given: dict[str, str]) -> Part:
@@ -157,22 +155,21 @@ def _document_of(given: dict[str, str]) -> Part:
 
 
 def _calls_of(fields: dict[str, Any], issues: set[Issue]) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = []
     items = fields.get("message.tool_calls")
-    calls = [_call_of(call, issues) for call in items.in_order()] if isinstance(items, Items) else []
-    name = text_of(fields.get("message.function_call_name"))
-    if name and not calls:
+    for given in items.in_order() if isinstance(items, Items) else ():
+        arguments = _written(given.get(_CALL + "function.arguments"), issues)
+        name = text_of(given.get(_CALL + "function.name"))
+        call = tool_call(text_of(given.get(_CALL + "id")), name, arguments, issues)
+        signature = text_of(given.get(_CALL + "reasoning_signature"))
+        if signature:
+            call["reasoning_signature"] = signature
+        calls.append(call)
+    function = text_of(fields.get("message.function_call_name"))
+    if function and not calls:
         arguments = _written(fields.get("message.function_call_arguments_json"), issues)
-        calls = [tool_call(f"function_{name}", name, arguments, issues)]
+        calls.append(tool_call(f"function_{function}", function, arguments, issues))
     return calls
-
-
-def _call_of(fields: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
-    arguments = _written(fields.get(_CALL + "function.arguments"), issues)
-    call = tool_call(
-        text_of(fields.get(_CALL + "id")), text_of(fields.get(_CALL + "function.name")), arguments, issues
-    )
-    signature = text_of(fields.get(_CALL + "reasoning_signature"))
-    return {**call, "reasoning_signature": signature} if signature else call
 
 
 def _written(arguments: Any, issues: set[Issue]) -> str | None:

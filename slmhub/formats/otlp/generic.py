@@ -33,12 +33,9 @@ def read(span: SpanData, issues: set[Issue]) -> Reading:
     for key in _ASKED:
         if _is_there(value := span.attributes.get(key), issues):
             asked = payloads.asked_from(value, issues)
-            reading.messages, reading.tools, reading.parameters = (
-                asked.messages,
-                asked.tools,
-                asked.parameters,
-            )
-            reading.model, reading.user, reading.streamed = asked.model, asked.user, asked.streamed
+            reading.messages, reading.tools = asked.messages, asked.tools
+            reading.parameters, reading.streamed = asked.parameters, asked.streamed
+            reading.model, reading.user = asked.model, asked.user
             reading.taken.add(key)
             break
     for key in _ANSWERED:

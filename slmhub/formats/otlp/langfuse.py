@@ -44,16 +44,8 @@ def claims(attributes: dict[str, Any]) -> bool:
 
 def read(span: SpanData, issues: set[Issue]) -> Reading:
     taken = Taken(span.attributes)
-    reading = _reading_of(taken, issues)
-    reading.ttft_ms = _ttft_of(span, taken, issues)
-    _read_contents(span, taken, reading, issues)
-    reading.taken = taken.keys
-    return reading
-
-
-def _reading_of(taken: Taken, issues: set[Issue]) -> Reading:
     environment = taken.text("langfuse.environment")
-    return Reading(
+    reading = Reading(
         kind=_kind_of(taken),
         session=taken.text("langfuse.session.id", "session.id", "langfuse.trace.session_id"),
         user=taken.text("langfuse.user.id", "user.id", "langfuse.trace.user_id"),
@@ -61,10 +53,23 @@ def _reading_of(taken: Taken, issues: set[Issue]) -> Reading:
         model=taken.text(_OWN + "model.name"),
         usage=usage_of(taken.object(_OWN + "usage_details", issues)),
         cost=cost_of({"costDetails": taken.object(_OWN + "cost_details", issues)}),
-        error=_error_of(taken),
         tags=strings_of(taken.take("langfuse.trace.tags", "langfuse.tags"), issues),
         metadata=_metadata_of(taken, issues),
     )
+    if taken.given.get(_OWN + "level") == "ERROR":
+        message = taken.take(_OWN + "status_message")
+        reading.error = message if isinstance(message, str) and message else "error"
+
+    # The SDK writes this time as a JSON string, in its quotes.
+    given = unquoted(taken.given.get(_OWN + "completion_start_time"))
+    first_token = instant_of(given, issues) if isinstance(given, str | int | float) else None
+    if first_token is not None and span.start_ns:
+        taken.keys.add(_OWN + "completion_start_time")
+        reading.ttft_ms = max(0.0, first_token.timestamp() * 1000 - span.start_ns / 1e6)
+
+    _read_contents(span, taken, reading, issues)
+    reading.taken = taken.keys
+    return reading
 
 
 def _kind_of(taken: Taken) -> SpanKind | None:
@@ -77,13 +82,6 @@ def _kind_of(taken: Taken) -> SpanKind | None:
     return kind or SpanKind.OTHER
 
 
-def _error_of(taken: Taken) -> str | None:
-    if taken.given.get(_OWN + "level") != "ERROR":
-        return None
-    message = taken.take(_OWN + "status_message")
-    return message if isinstance(message, str) and message else "error"
-
-
 def _metadata_of(taken: Taken, issues: set[Issue]) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     for prefix in _METADATA:
@@ -93,16 +91,6 @@ def _metadata_of(taken: Taken, issues: set[Issue]) -> dict[str, Any]:
         for key, value in taken.under(prefix + ".").items():
             metadata[key] = decoded(unquoted(value), issues)
     return metadata
-
-
-def _ttft_of(span: SpanData, taken: Taken, issues: set[Issue]) -> float | None:
-    key = _OWN + "completion_start_time"
-    given = unquoted(taken.given.get(key))
-    first = instant_of(given, issues) if isinstance(given, str | int | float) else None
-    if first is None or not span.start_ns:
-        return None
-    taken.keys.add(key)
-    return max(0.0, first.timestamp() * 1000 - span.start_ns / 1e6)
 
 
 def _read_contents(span: SpanData, taken: Taken, reading: Reading, issues: set[Issue]) -> None:

@@ -42,9 +42,33 @@ def claims(attributes: dict[str, Any]) -> bool:
 
 def read(span: SpanData, issues: set[Issue]) -> Reading:
     taken = Taken(span.attributes)
-    reading = _reading_of(taken, issues)
+    kind = taken.text("langsmith.span.kind")
+    project = taken.text("langsmith.trace.session_name")
     metadata = taken.under(_METADATA)
-    _add_model(taken, reading, metadata)
+    # The total is the sum of the two below: understood, and not needed.
+    taken.tokens("gen_ai.usage.total_tokens")
+    counts = {
+        "input_tokens": taken.tokens("gen_ai.usage.input_tokens"),
+        "output_tokens": taken.tokens("gen_ai.usage.output_tokens"),
+        "input_token_details": taken.object("gen_ai.usage.input_token_details", issues),
+        "output_token_details": taken.object("gen_ai.usage.output_token_details", issues),
+    }
+    reading = Reading(
+        kind=_KINDS.get(kind.lower()) if kind else None,
+        name=taken.text("gen_ai.tool.name", "langsmith.trace.name"),
+        provider=provider_of(taken.text("gen_ai.system") or first_text((metadata,), ("ls_provider",))),
+        model=taken.text("gen_ai.response.model", "gen_ai.request.model")
+        or first_text((metadata,), ("ls_model_name",)),
+        usage=usage_of(counts),
+        tags=strings_of(taken.take("langsmith.span.tags"), issues),
+        streamed=taken.flag("langsmith.request.streaming"),
+        response_id=taken.text("gen_ai.response.id"),
+        attributes={"project": project} if project else {},
+    )
+    for name in _PARAMETERS:
+        value = taken.take(_REQUEST + name)
+        if value is not None:
+            reading.parameters[name] = value
     add_context(reading, metadata, issues)
     # The exporter writes the project here, with its name beside it; alone it is what a person set.
     if "langsmith.trace.session_name" not in taken.given:
@@ -52,37 +76,6 @@ def read(span: SpanData, issues: set[Issue]) -> Reading:
     _read_contents(span, taken, reading, issues)
     reading.taken = taken.keys
     return reading
-
-
-def _reading_of(taken: Taken, issues: set[Issue]) -> Reading:
-    given = taken.text("langsmith.span.kind")
-    project = taken.text("langsmith.trace.session_name")
-    taken.tokens("gen_ai.usage.total_tokens")
-    details = {
-        "input_tokens": taken.tokens("gen_ai.usage.input_tokens"),
-        "output_tokens": taken.tokens("gen_ai.usage.output_tokens"),
-        "input_token_details": taken.object("gen_ai.usage.input_token_details", issues),
-        "output_token_details": taken.object("gen_ai.usage.output_token_details", issues),
-    }
-    return Reading(
-        kind=_KINDS.get(given.lower()) if given else None,
-        name=taken.text("gen_ai.tool.name", "langsmith.trace.name"),
-        usage=usage_of(details),
-        tags=strings_of(taken.take("langsmith.span.tags"), issues),
-        streamed=taken.flag("langsmith.request.streaming"),
-        attributes={"project": project} if project else {},
-    )
-
-
-def _add_model(taken: Taken, reading: Reading, metadata: dict[str, Any]) -> None:
-    provider = taken.text("gen_ai.system") or first_text((metadata,), ("ls_provider",))
-    reading.provider = provider_of(provider)
-    reading.model = taken.text("gen_ai.response.model", "gen_ai.request.model") or first_text(
-        (metadata,), ("ls_model_name",)
-    )
-    reading.response_id = taken.text("gen_ai.response.id")
-    named = {name: taken.take(_REQUEST + name) for name in _PARAMETERS}
-    reading.parameters = {name: value for name, value in named.items() if value is not None}
 
 
 def _read_contents(span: SpanData, taken: Taken, reading: Reading, issues: set[Issue]) -> None:
@@ -105,10 +98,9 @@ def _read_contents(span: SpanData, taken: Taken, reading: Reading, issues: set[I
     reading.usage = first_usage([reading.usage, answered.usage]) if kind is not SpanKind.TOOL else Usage()
     reading.error = answered.error
     reading.attributes |= {key: value for key, value in answered.attributes.items() if value}
-    end(reading, answered.finish_reason_given or answered.finish_reason or _finish_of(taken))
-
-
-def _finish_of(taken: Taken) -> str | None:
-    given = taken.take("gen_ai.response.finish_reasons")
-    first = given[0] if isinstance(given, list) and given else given
-    return first if isinstance(first, str) and first else None
+    finish = answered.finish_reason_given or answered.finish_reason
+    if not finish:
+        reasons = taken.take("gen_ai.response.finish_reasons")
+        first = reasons[0] if isinstance(reasons, list) and reasons else reasons
+        finish = first if isinstance(first, str) and first else None
+    end(reading, finish)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from slmhub.formats.fields import as_text, number_of, text_of
+from slmhub.formats.fields import number_of, text_of
 from slmhub.formats.otlp.flattened import Items, Unflattener
 from slmhub.formats.otlp.flattened_messages import MESSAGE, joined, messages_of
 from slmhub.formats.otlp.reading import Reading
@@ -62,6 +62,18 @@ _LISTS = Unflattener(
         "embedding.embeddings": {"": frozenset({"embedding.text", "embedding.vector"})},
     }
 )
+_MODEL = (
+    "llm.response.model_name", "llm.model_name", "llm.request.model_name", "embedding.model_name",
+    "reranker.model_name",
+)  # fmt: skip
+_COUNT = "llm.token_count."
+_USAGE = {
+    "input": (_COUNT + "prompt",),
+    "output": (_COUNT + "completion",),
+    "cached_input": (_COUNT + "prompt_details.cache_read", _COUNT + "prompt_details.cache_input"),
+    "cache_write": (_COUNT + "prompt_details.cache_write",),
+    "reasoning": (_COUNT + "completion_details.reasoning",),
+}
 _NOT_PARAMETERS = frozenset({"model", "messages", "tools", "functions", "system", "input", "prompt"})
 _LONGEST_REPEATED = 8192
 _HIDEABLE = ("input.value", "output.value", "llm.invocation_parameters")
@@ -73,14 +85,52 @@ def claims(attributes: dict[str, Any]) -> bool:
 
 def read(span: SpanData, issues: set[Issue]) -> Reading:
     taken = Taken(span.attributes)
-    reading = _reading_of(taken, issues)
+    kind = taken.text("openinference.span.kind")
+    parameters = {
+        **taken.object("llm.invocation_parameters", issues),
+        **taken.object("embedding.invocation_parameters", issues),
+    }
+    # The total is the sum of the two below: understood, and not needed.
+    taken.tokens("llm.token_count.total")
+    reading = Reading(
+        # Spans that an emitter's limits cut have lost their kind; what is left is of a model call.
+        kind=SpanKind.LLM if kind is None else _KINDS.get(kind.upper()),
+        session=taken.text("session.id"),
+        user=taken.text("user.id"),
+        agent=taken.text("agent.name"),
+        provider=provider_of(taken.text("llm.provider", "llm.system")),
+        model=taken.text(*_MODEL),
+        parameters={key: value for key, value in parameters.items() if key not in _NOT_PARAMETERS},
+        streamed=parameters.get("stream") is True,
+        usage=inclusive(Usage(**{name: taken.tokens(*keys) for name, keys in _USAGE.items()})),
+        cost=taken.number("llm.cost.total"),
+        tags=strings_of(taken.take("tag.tags"), issues),
+        metadata=taken.object("metadata", issues),
+    )
+    if reading.cost is None:
+        sides = [number_of(taken.given.get(f"llm.cost.{side}")) for side in ("prompt", "completion")]
+        known = [cost for cost in sides if cost is not None]
+        reading.cost = sum(known) if known else None
     if taken.hides(*_HIDEABLE):
         issues.add(Issue.CONTENT_OFF)
     end(reading, taken.text("llm.finish_reason"))
+
     lists = _LISTS.lists_of(taken)
-    reading.tools = [tool for item in lists["llm.tools"].in_order() if (tool := _tool_of(item, issues))]
+    for item in lists["llm.tools"].in_order():
+        tool = _tool_of(item, issues)
+        if tool is not None:
+            reading.tools.append(tool)
     if reading.kind is SpanKind.TOOL:
-        _read_tool(span, taken, reading, issues)
+        reading.name = taken.text("tool.name") or span.name
+        reading.messages, reading.output = tool_messages(
+            reading.name,
+            taken.text("tool_call.id", "tool.id"),
+            arguments=taken.take("input.value", "tool.parameters"),
+            result=taken.take("output.value"),
+            issues=issues,
+        )
+        taken.text("input.mime_type")
+        taken.text("output.mime_type")
     elif reading.kind in (SpanKind.RETRIEVER, SpanKind.EMBEDDING):
         _read_documents(taken, reading, lists, issues)
     else:
@@ -89,68 +139,13 @@ def read(span: SpanData, issues: set[Issue]) -> Reading:
     return reading
 
 
-def _reading_of(taken: Taken, issues: set[Issue]) -> Reading:
-    parameters = {
-        **taken.object("llm.invocation_parameters", issues),
-        **taken.object("embedding.invocation_parameters", issues),
-    }
-    return Reading(
-        kind=_kind_of(taken),
-        session=taken.text("session.id"),
-        user=taken.text("user.id"),
-        agent=taken.text("agent.name"),
-        provider=provider_of(taken.text("llm.provider", "llm.system")),
-        model=taken.text(
-            "llm.response.model_name",
-            "llm.model_name",
-            "llm.request.model_name",
-            "embedding.model_name",
-            "reranker.model_name",
-        ),
-        parameters={key: value for key, value in parameters.items() if key not in _NOT_PARAMETERS},
-        streamed=parameters.get("stream") is True,
-        usage=_usage_of(taken),
-        cost=_cost_of(taken),
-        tags=strings_of(taken.take("tag.tags"), issues),
-        metadata=taken.object("metadata", issues),
-    )
-
-
-def _kind_of(taken: Taken) -> SpanKind | None:
-    given = taken.text("openinference.span.kind")
-    if given is None:
-        return SpanKind.LLM
-    return _KINDS.get(given.upper())
-
-
-def _usage_of(taken: Taken) -> Usage:
-    taken.tokens("llm.token_count.total")
-    return inclusive(
-        Usage(
-            input=taken.tokens("llm.token_count.prompt"),
-            output=taken.tokens("llm.token_count.completion"),
-            cached_input=taken.tokens(
-                "llm.token_count.prompt_details.cache_read", "llm.token_count.prompt_details.cache_input"
-            ),
-            cache_write=taken.tokens("llm.token_count.prompt_details.cache_write"),
-            reasoning=taken.tokens("llm.token_count.completion_details.reasoning"),
-        )
-    )
-
-
-def _cost_of(taken: Taken) -> float | None:
-    total = taken.number("llm.cost.total")
-    if total is not None:
-        return total
-    given = [taken.given.get(f"llm.cost.{side}") for side in ("prompt", "completion")]
-    numbers = [number for value in given if (number := number_of(value)) is not None]
-    return sum(numbers) if numbers else None
-
-
 def _tool_of(fields: dict[str, Any], issues: set[Issue]) -> dict[str, Any] | None:
-    given, name = fields.get("tool.json_schema"), text_of(fields.get("tool.name"))
-    if isinstance(given, str) and len(given) <= _LONGEST_REPEATED and (known := _definition_in(given, name)):
-        return known
+    given = fields.get("tool.json_schema")
+    name = text_of(fields.get("tool.name"))
+    if isinstance(given, str) and len(given) <= _LONGEST_REPEATED:
+        known = _definition_in(given, name)
+        if known:
+            return known
     schema = decoded(given, issues)
     if isinstance(schema, dict):
         return definition_of(schema, name=name)
@@ -168,22 +163,24 @@ def _read_messages(
     span: SpanData, taken: Taken, reading: Reading, lists: dict[str, Items], issues: set[Issue]
 ) -> None:
     reading.messages = messages_of(lists["llm.input_messages"], issues)
-    answers = messages_of(lists["llm.output_messages"], issues)
     if not reading.messages:
         reading.messages = user_texts(_texts(lists["llm.prompts"], "prompt.text"))
+    answers = messages_of(lists["llm.output_messages"], issues)
     if not answers:
         answers = [said(text) for text in _texts(lists["llm.choices"], "completion.text")]
-    reading.output = _answer_of(answers, reading.parameters, issues)
+    # Several messages are the choices of one call where it asked for several, else the items of one answer.
+    wanted = number_of(reading.parameters.get("n") or reading.parameters.get("candidate_count"))
+    if len(answers) > 1 and wanted and wanted > 1:
+        issues.add(Issue.SEVERAL_CHOICES)
+        reading.output = answers[0]
+    else:
+        reading.output = joined(answers)
     _complete_asked(span, taken, reading, lists, issues)
     _complete_answer(taken, reading, issues)
 
 
-def _answer_of(answers: list[Any], parameters: dict[str, Any], issues: set[Issue]) -> Any:
-    wanted = number_of(parameters.get("n") or parameters.get("candidate_count"))
-    if len(answers) > 1 and wanted and wanted > 1:
-        issues.add(Issue.SEVERAL_CHOICES)
-        return answers[0]
-    return joined(answers)
+def _texts(items: Items, field: str) -> list[Any]:
+    return [fields.get(field, fields.get("")) for fields in items.in_order()]
 
 
 def _complete_asked(
@@ -203,7 +200,8 @@ def _complete_asked(
     if len(asked.tools) >= len(reading.tools):
         reading.tools = asked.tools
     reading.parameters = {**asked.parameters, **reading.parameters}
-    reading.model, reading.user = reading.model or asked.model, reading.user or asked.user
+    reading.model = reading.model or asked.model
+    reading.user = reading.user or asked.user
     reading.streamed = reading.streamed or asked.streamed
 
 
@@ -213,11 +211,13 @@ def _complete_answer(taken: Taken, reading: Reading, issues: set[Issue]) -> None
     taken.text("output.mime_type")
     if raw is None:
         return
+    answered = Answered()
     if reading.output is None:
         answered = answered_from(decoded(raw, issues), issues)
-    else:
-        answered = answered_from(raw, set()) if _is_object(raw) else Answered()
-    reading.output = reading.output or answered.output
+        reading.output = answered.output
+    elif isinstance(raw, dict) or (isinstance(raw, str) and raw.startswith("{")):
+        # The answer is known already: what is odd about its raw form is no issue of the record.
+        answered = answered_from(raw, set())
     reading.response_id = answered.response_id
     if reading.finish_reason is None:
         end(reading, answered.finish_reason_given or answered.finish_reason)
@@ -227,46 +227,30 @@ def _complete_answer(taken: Taken, reading: Reading, issues: set[Issue]) -> None
             setattr(reading.usage, name, getattr(answered.usage, name))
 
 
-def _is_object(raw: Any) -> bool:
-    return isinstance(raw, dict) or (isinstance(raw, str) and raw.startswith("{"))
-
-
-def _texts(items: Items, field: str) -> list[Any]:
-    return [fields.get(field, fields.get("")) for fields in items.in_order()]
-
-
-def _read_tool(span: SpanData, taken: Taken, reading: Reading, issues: set[Issue]) -> None:
-    reading.name = taken.text("tool.name") or span.name
-    arguments = taken.take("input.value", "tool.parameters")
-    reading.messages, reading.output = tool_messages(
-        reading.name,
-        taken.text("tool_call.id", "tool.id"),
-        arguments=arguments,
-        result=taken.take("output.value"),
-        issues=issues,
-    )
-    taken.text("input.mime_type")
-    taken.text("output.mime_type")
-
-
 def _read_documents(taken: Taken, reading: Reading, lists: dict[str, Items], issues: set[Issue]) -> None:
-    embeddings = lists["embedding.embeddings"].in_order()
-    texts = [text for item in embeddings if (text := item.get("embedding.text")) is not None]
-    vectors = sum(1 for item in embeddings if "embedding.vector" in item)
-    documents = [*lists["retrieval.documents"].in_order(), *lists["reranker.output_documents"].in_order()]
     question = taken.take("reranker.query") if "reranker.query" in taken.given else taken.take("input.value")
     taken.text("input.mime_type")
-    reading.messages = user_texts(texts) if texts else asked_from(decoded(question, issues), issues).messages
+    embeddings = lists["embedding.embeddings"].in_order()
+    texts = [item["embedding.text"] for item in embeddings if item.get("embedding.text") is not None]
+    if texts:
+        reading.messages = user_texts(texts)
+    else:
+        reading.messages = asked_from(decoded(question, issues), issues).messages
+    vectors = sum(1 for item in embeddings if "embedding.vector" in item)
     if vectors:
         reading.attributes["vectors"] = vectors
+
+    documents = [
+        {key.removeprefix("document."): decoded(value, issues) for key, value in fields.items()}
+        for name in ("retrieval.documents", "reranker.output_documents")
+        for fields in lists[name].in_order()
+    ]
     if documents:
-        reading.output = said(as_text([_document_of(document, issues) for document in documents]))
+        reading.output = said(documents)
         taken.take("output.value")
-    elif reading.kind is SpanKind.RETRIEVER and (answer := taken.take("output.value")) is not None:
-        reading.output = said(answer)
-    if (top := taken.tokens("reranker.top_k")) is not None:
+    elif reading.kind is SpanKind.RETRIEVER:
+        answer = taken.take("output.value")
+        reading.output = None if answer is None else said(answer)
+    top = taken.tokens("reranker.top_k")
+    if top is not None:
         reading.parameters["top_k"] = top
-
-
-def _document_of(fields: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
-    return {key.removeprefix("document."): decoded(value, issues) for key, value in fields.items()}

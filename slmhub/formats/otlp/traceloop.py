@@ -64,6 +64,15 @@ _PARAMETERS = {
     "llm.chat.stop_sequences": "stop",
     "llm.request.reasoning_effort": "reasoning_effort",
 }
+_MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.response.model", "llm.request.model")
+_COUNT = "gen_ai.usage."
+_USAGE = {
+    "input": (_COUNT + "input_tokens", _COUNT + "prompt_tokens"),
+    "output": (_COUNT + "output_tokens", _COUNT + "completion_tokens"),
+    "cached_input": (_COUNT + "cache_read.input_tokens", _COUNT + "cache_read_input_tokens"),
+    "cache_write": (_COUNT + "cache_creation.input_tokens", _COUNT + "cache_creation_input_tokens"),
+    "reasoning": (_COUNT + "reasoning_tokens", "llm.usage.reasoning_tokens"),
+}
 _SCHEMAS = ("gen_ai.request.structured_output_schema", "llm.request.structured_output_schema")
 _BLOCKS = frozenset(
     {"text", "image_url", "image", "tool_use", "tool_result", "thinking", "input_text", "input_image", "file"}
@@ -79,69 +88,50 @@ def claims(attributes: dict[str, Any]) -> bool:
 
 def read(span: SpanData, issues: set[Issue]) -> Reading:
     taken = Taken(span.attributes)
-    reading = _reading_of(taken, issues)
+    request = _REQUESTS.get(taken.text("llm.request.type") or "")
+    entity = _KINDS.get((taken.text("traceloop.span.kind") or "").lower())
+    kind = request or entity
+    if kind is None and any(mark in taken.given for mark in _FLATTENED):
+        kind = SpanKind.LLM
+    # The total is the sum of the two below: understood, and not needed.
+    taken.tokens("llm.usage.total_tokens")
+    taken.tokens("gen_ai.usage.total_tokens")
+    reading = Reading(
+        kind=kind,
+        provider=provider_of(taken.text("gen_ai.provider.name", "gen_ai.system")),
+        model=taken.text(*_MODEL),
+        streamed=taken.flag("gen_ai.is_streaming", "llm.is_streaming"),
+        usage=inclusive(Usage(**{name: taken.tokens(*keys) for name, keys in _USAGE.items()})),
+        response_id=taken.text("gen_ai.response.id"),
+    )
+    for key, name in _PARAMETERS.items():
+        value = taken.take(key)
+        if value is not None:
+            reading.parameters[name] = value
+    schema = decoded(taken.take(*_SCHEMAS), issues)
+    if schema is not None:
+        reading.parameters["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
     add_context(reading, taken.under(_ASSOCIATED), issues)
+
     lists = _LISTS.lists_of(taken)
-    reading.tools = [
-        tool for item in lists["llm.request.functions"].in_order() if (tool := _tool_of(item, issues))
-    ]
-    reading.messages = _messages_of(lists["gen_ai.prompt"], issues)
+    for item in lists["llm.request.functions"].in_order():
+        tool = _tool_of(item, issues)
+        if tool is not None:
+            reading.tools.append(tool)
+    reading.messages = [_message_of(fields, issues) for fields in lists["gen_ai.prompt"].in_order()]
+    if any(isinstance(message["content"], list) for message in reading.messages):
+        # Lists of parts were written as JSON in the provider's own shape, which its reader knows.
+        asked = asked_from({"messages": reading.messages}, issues)
+        reading.messages = asked.messages or reading.messages
     completions = lists["gen_ai.completion"].in_order()
     reading.output = _output_of(completions, issues)
-    ended = next((fields["finish_reason"] for fields in completions if "finish_reason" in fields), None)
-    end(reading, text_of(ended))
+    for fields in completions:
+        if "finish_reason" in fields:
+            end(reading, text_of(fields["finish_reason"]))
+            break
     _read_entity(span, taken, reading, issues)
     reading.taken = taken.keys
     return reading
-
-
-def _reading_of(taken: Taken, issues: set[Issue]) -> Reading:
-    return Reading(
-        kind=_kind_of(taken),
-        provider=provider_of(taken.text("gen_ai.provider.name", "gen_ai.system")),
-        model=taken.text(
-            "gen_ai.response.model", "gen_ai.request.model", "llm.response.model", "llm.request.model"
-        ),
-        parameters=_parameters_of(taken, issues),
-        streamed=taken.flag("gen_ai.is_streaming", "llm.is_streaming"),
-        usage=_usage_of(taken),
-        response_id=taken.text("gen_ai.response.id"),
-    )
-
-
-def _kind_of(taken: Taken) -> SpanKind | None:
-    request = _REQUESTS.get(taken.text("llm.request.type") or "")
-    kind = _KINDS.get((taken.text("traceloop.span.kind") or "").lower())
-    if request or kind:
-        return request or kind
-    flattened = any(mark in taken.given for mark in _FLATTENED)
-    return SpanKind.LLM if flattened else None
-
-
-def _parameters_of(taken: Taken, issues: set[Issue]) -> dict[str, Any]:
-    parameters = {name: value for key, name in _PARAMETERS.items() if (value := taken.take(key)) is not None}
-    schema = decoded(taken.take(*_SCHEMAS), issues)
-    if schema is not None:
-        parameters["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
-    return parameters
-
-
-def _usage_of(taken: Taken) -> Usage:
-    taken.tokens("llm.usage.total_tokens")
-    taken.tokens("gen_ai.usage.total_tokens")
-    return inclusive(
-        Usage(
-            input=taken.tokens("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
-            output=taken.tokens("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
-            cached_input=taken.tokens(
-                "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"
-            ),
-            cache_write=taken.tokens(
-                "gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens"
-            ),
-            reasoning=taken.tokens("gen_ai.usage.reasoning_tokens", "llm.usage.reasoning_tokens"),
-        )
-    )
 
 
 def _tool_of(fields: dict[str, Any], issues: set[Issue]) -> dict[str, Any] | None:
@@ -152,64 +142,59 @@ def _tool_of(fields: dict[str, Any], issues: set[Issue]) -> dict[str, Any] | Non
     return definition_of({"name": name, "description": fields.get("description"), "parameters": parameters})
 
 
-def _messages_of(items: Items, issues: set[Issue]) -> list[Message]:
-    messages = [_message_of(fields, issues) for fields in items.in_order()]
-    if not any(isinstance(message["content"], list) for message in messages):
-        return messages
-    # Lists of parts were written as JSON in the provider's own shape, which its reader knows.
-    return asked_from({"messages": messages}, issues).messages or messages
-
-
 def _message_of(fields: dict[str, Any], issues: set[Issue]) -> Message:
+    given = fields.get("content")
+    content = decoded(given, issues)
+    if not _are_blocks(content):
+        content = None if given is None else as_text(given)
     calls = _calls_of(fields, issues)
     role = text_of(fields.get("role")) or ("assistant" if calls else "user")
-    message: Message = {"role": role, "content": _content_of(fields.get("content"), issues)}
+    message: Message = {"role": role, "content": content}
     if calls:
         message["tool_calls"] = calls
-    if (call_id := text_of(fields.get("tool_call_id"))) is not None:
+    call_id = text_of(fields.get("tool_call_id"))
+    if call_id is not None:
         message["tool_call_id"] = call_id
     return message
 
 
-def _content_of(content: Any, issues: set[Issue]) -> str | list[Any] | None:
-    found = decoded(content, issues)
-    if isinstance(found, list) and found and all(_is_block(block) for block in found):
-        return found
-    return None if content is None else as_text(content)
-
-
-def _is_block(block: Any) -> bool:
-    return isinstance(block, dict) and isinstance(block.get("type"), str) and block["type"] in _BLOCKS
+def _are_blocks(content: Any) -> bool:
+    """Whether a decoded content is a list of typed parts, rather than JSON that someone said."""
+    if not isinstance(content, list) or not content:
+        return False
+    return all(
+        isinstance(block, dict) and isinstance(block.get("type"), str) and block["type"] in _BLOCKS
+        for block in content
+    )
 
 
 def _calls_of(fields: dict[str, Any], issues: set[Issue]) -> list[dict[str, Any]]:
     items = fields.get("tool_calls")
     if not isinstance(items, Items):
         return []
-    return [
-        tool_call(text_of(call.get("id")), text_of(call.get("name")), _written(call.get("arguments")), issues)
-        for call in items.in_order()
-    ]
-
-
-def _written(arguments: Any) -> str | None:
-    return None if arguments is None else as_text(arguments)
+    calls = []
+    for call in items.in_order():
+        arguments = call.get("arguments")
+        written = None if arguments is None else as_text(arguments)
+        calls.append(tool_call(text_of(call.get("id")), text_of(call.get("name")), written, issues))
+    return calls
 
 
 def _output_of(completions: list[dict[str, Any]], issues: set[Issue]) -> Message | None:
     """The first choice; what stands before it with the role "thinking" is its reasoning."""
+    if not completions:
+        return None
     thoughts = [fields for fields in completions if fields.get("role") == "thinking"]
     choices = [fields for fields in completions if fields.get("role") != "thinking"]
     if len(choices) > 1:
         issues.add(Issue.SEVERAL_CHOICES)
-    if not completions:
-        return None
-    fields = choices[0] if choices else {}
-    reasoning = [as_text(text) for thought in thoughts if (text := thought.get("content"))]
-    reasoning += [as_text(fields["reasoning"])] if fields.get("reasoning") else []
-    content = _message_of({**fields, "role": "assistant"}, issues)["content"]
+    choice = choices[0] if choices else {}
+    reasoning = [as_text(thought["content"]) for thought in thoughts if thought.get("content")]
+    if choice.get("reasoning"):
+        reasoning.append(as_text(choice["reasoning"]))
+    content = _message_of({**choice, "role": "assistant"}, issues)["content"]
     parts = [text_part(content)] if isinstance(content, str) else list(content or ())
-    message = assistant([*map(reasoning_part, reasoning), *parts], _calls_of(fields, issues))
+    message = assistant([*map(reasoning_part, reasoning), *parts], _calls_of(choice, issues))
     if content == "" and not reasoning:
         message["content"] = ""
     return message
@@ -219,7 +204,8 @@ def _read_entity(span: SpanData, taken: Taken, reading: Reading, issues: set[Iss
     name = text_of(taken.given.get("traceloop.entity.name"))
     if reading.kind is SpanKind.AGENT:
         reading.agent = name
-    asked, answered = taken.take("traceloop.entity.input"), taken.take("traceloop.entity.output")
+    asked = taken.take("traceloop.entity.input")
+    answered = taken.take("traceloop.entity.output")
     if reading.kind is SpanKind.TOOL:
         reading.name = taken.text("traceloop.entity.name") or span.name
         reading.messages, reading.output = tool_messages(
