@@ -77,7 +77,7 @@ def read(span: SpanData, issues: set[Issue]) -> Reading:
     taken.tokens("ai.usage.totalTokens")
     reading = Reading(
         agent=taken.text("ai.telemetry.functionId", "resource.name"),
-        provider=provider_of(provider) if provider else None,
+        provider=provider_of(provider),
         model=taken.text("ai.response.model", "ai.model.id"),
         parameters=_parameters_of(taken, issues),
         usage=Usage(**{name: taken.tokens(*keys) for name, keys in _USAGE.items()}),

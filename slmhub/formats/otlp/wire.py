@@ -88,7 +88,8 @@ def spans_of_protobuf(body: bytes) -> list[SpanData | Reject]:
         resource = _attributes(group.resource.attributes)
         for scoped in group.scope_spans:
             scope = scope_of(scoped.scope.name, scoped.scope.version)
-            place = with_scope(resource, scoped.scope.attributes and _attributes(scoped.scope.attributes))
+            # Not a copy where the scope says nothing: spans of one resource share its dict.
+            place = with_scope(resource, _attributes(scoped.scope.attributes))
             for span in scoped.spans:
                 flaw = _flaw(span.trace_id, span.span_id)
                 found.append(_rejected(flaw, span.name) if flaw else _span(span, scope, place))
@@ -162,15 +163,13 @@ def _flaw(trace_id: bytes, span_id: bytes) -> str:
         if trace_id in _NO_IDS:
             return "the trace id is all zeros"
         return "the span id is all zeros" if span_id in _NO_IDS else ""
+    if not trace_id:
+        return "no readable trace id"
     if len(trace_id) != TRACE_BYTES:
-        return (
-            f"the trace id has {len(trace_id)} bytes, expected {TRACE_BYTES}"
-            if trace_id
-            else "no readable trace id"
-        )
-    return (
-        f"the span id has {len(span_id)} bytes, expected {SPAN_BYTES}" if span_id else "no readable span id"
-    )
+        return f"the trace id has {len(trace_id)} bytes, expected {TRACE_BYTES}"
+    if not span_id:
+        return "no readable span id"
+    return f"the span id has {len(span_id)} bytes, expected {SPAN_BYTES}"
 
 
 def _document(body: bytes) -> Any:
@@ -251,7 +250,10 @@ def _span(span: Any, scope: str, resource: dict[str, Any]) -> SpanData:
         end_ns=span.end_time_unix_nano,
         attributes={**_attributes(span.attributes), **_ties(span)},
         dropped=span.dropped_attributes_count,
-        events=[_event(event) for event in span.events],
+        events=[
+            EventData(event.name, event.time_unix_nano, _attributes(event.attributes))
+            for event in span.events
+        ],
         status_code=span.status.code,
         status_message=span.status.message,
         scope=scope,
@@ -268,10 +270,6 @@ def _ties(span: Any) -> dict[str, Any]:
         for link in span.links
     ]
     return {LINKS: links, TRACE_STATE: span.trace_state}
-
-
-def _event(event: Any) -> EventData:
-    return EventData(event.name, event.time_unix_nano, _attributes(event.attributes))
 
 
 def _log(log: Any, scope: str, resource: dict[str, Any]) -> LogData:
@@ -357,6 +355,14 @@ def _span_of_json(span: dict[str, Any], scope: str, resource: dict[str, Any]) ->
     trace_id, span_id = wire_json.ids_of(span)
     parent = wire_json.id_of(wire_json.field(span, ("parentSpanId", "parent_span_id")))
     status = wire_json.object_of(span, "status")
+    events = [
+        EventData(
+            wire_json.text_of(event, "name"),
+            wire_json.integer_of(event, "timeUnixNano", "time_unix_nano"),
+            wire_json.attributes_of(event.get("attributes")),
+        )
+        for event in wire_json.objects_of(span, "events")
+    ]
     return SpanData(
         trace_id=trace_id.hex(),
         span_id=span_id.hex(),
@@ -367,18 +373,12 @@ def _span_of_json(span: dict[str, Any], scope: str, resource: dict[str, Any]) ->
         end_ns=wire_json.integer_of(span, "endTimeUnixNano", "end_time_unix_nano"),
         attributes={**wire_json.attributes_of(span.get("attributes")), **wire_json.ties_of(span)},
         dropped=wire_json.integer_of(span, "droppedAttributesCount", "dropped_attributes_count"),
-        events=[_event_of_json(event) for event in wire_json.objects_of(span, "events")],
+        events=events,
         status_code=wire_json.integer_of(status, "code"),
         status_message=wire_json.text_of(status, "message"),
         scope=scope,
         resource=resource,
     )
-
-
-def _event_of_json(event: dict[str, Any]) -> EventData:
-    time_ns = wire_json.integer_of(event, "timeUnixNano", "time_unix_nano")
-    attributes = wire_json.attributes_of(event.get("attributes"))
-    return EventData(wire_json.text_of(event, "name"), time_ns, attributes)
 
 
 def _log_of_json(log: dict[str, Any], scope: str, resource: dict[str, Any]) -> LogData:

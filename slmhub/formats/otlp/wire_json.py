@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from slmhub.formats.fields import object_in, string_in
+from slmhub.formats.fields import object_in, objects_in, string_in
 
 _DEEPEST = 64
 LINKS, TRACE_STATE = "otel.links", "otel.trace_state"
@@ -66,15 +66,14 @@ def with_scope(resource: dict[str, Any], scope: dict[str, Any]) -> dict[str, Any
 
 def ties_of(span: dict[str, Any]) -> dict[str, Any]:
     """What ties a span to others besides its parent; no convention reads it, so it stays a raw attribute."""
-    links, state = objects_of(span, "links"), text_of(span, "traceState", "trace_state")
-    if not links and not state:
-        return {}
-    return {LINKS: [_link_of(link) for link in links], TRACE_STATE: state}
-
-
-def _link_of(link: dict[str, Any]) -> dict[str, Any]:
-    trace_id, span_id = ids_of(link)
-    return {"trace_id": trace_id.hex(), "span_id": span_id.hex(), **attributes_of(link.get("attributes"))}
+    state = text_of(span, "traceState", "trace_state")
+    links = []
+    for link in objects_of(span, "links"):
+        trace_id, span_id = ids_of(link)
+        links.append(
+            {"trace_id": trace_id.hex(), "span_id": span_id.hex(), **attributes_of(link.get("attributes"))}
+        )
+    return {LINKS: links, TRACE_STATE: state} if links or state else {}
 
 
 def ids_of(item: Any) -> tuple[bytes, bytes]:
@@ -95,9 +94,8 @@ def id_of(value: Any) -> bytes:
 
 
 def name_of(item: Any) -> str:
-    return string_in(object_in(item).get("name")) or string_in(
-        field(object_in(item), ("eventName", "event_name"))
-    )
+    given = object_in(item)
+    return string_in(given.get("name")) or text_of(given, "eventName", "event_name")
 
 
 def text_of(item: dict[str, Any], *names: str) -> str:
@@ -108,7 +106,10 @@ def integer_of(item: dict[str, Any], *names: str) -> int:
     """An unsigned number or enum; 0 for anything else."""
     value = field(item, names)
     if isinstance(value, str):
-        value = _ENUMS.get(value) or (int(value) if len(value) < 21 and _is_digits(value) else 0)
+        if value in _ENUMS:
+            return _ENUMS[value]
+        # Longer ones are no 64-bit numbers, and very long ones are slow to convert.
+        value = int(value) if len(value) < 21 and _is_digits(value) else 0
     if isinstance(value, float) and isfinite(value):
         value = int(value)
     return value if isinstance(value, int) and 0 < value < 2**64 else 0
@@ -156,16 +157,11 @@ def value_of(value: Any, depth: int = 0) -> Any:
             case "arrayValue" | "array_value":
                 return [value_of(entry, depth + 1) for entry in _values_in(raw)]
             case "kvlistValue" | "kvlist_value":
-                return _pairs_of(_values_in(raw), depth + 1)
+                return {
+                    string_in(pair.get("key")): value_of(pair.get("value"), depth + 1)
+                    for pair in objects_in(_values_in(raw))
+                }
     return None
-
-
-def _pairs_of(pairs: list[Any], depth: int) -> dict[str, Any]:
-    return {
-        string_in(pair.get("key")): value_of(pair.get("value"), depth)
-        for pair in pairs
-        if isinstance(pair, dict)
-    }
 
 
 def _values_in(raw: Any) -> list[Any]:
