@@ -64,7 +64,7 @@ def record_of(row: dict[str, Any], call: Call, issues: set[Issue]) -> Record:
         user=first_text((row, metadata), _USER_KEYS) or asked.user,
         agent=first_text(places, _AGENT_KEYS),
         environment=first_text((row, metadata), ("environment",)),
-        provider=_provider(row, metadata, call),
+        provider=call.address or provider_of(first_text((row, metadata), ("provider",))) or call.spoken,
         model=model,
         parameters=asked.parameters,
         messages=asked.messages,
@@ -79,49 +79,7 @@ def record_of(row: dict[str, Any], call: Call, issues: set[Issue]) -> Record:
         emitter=call.emitter,
     )
     _add_times(record, row, answered, issues)
-    record.attributes = _attributes_of(row, call, metadata, issues)
-    return record
-
-
-def error_of(row: dict[str, Any]) -> str | None:
-    """What the row itself says went wrong, beside the response."""
-    error = row.get("error")
-    if isinstance(error, dict):
-        return text_of(error.get("message")) or str(error)
-    return str(error) if error else None
-
-
-def _provider(row: dict[str, Any], metadata: dict[str, Any], call: Call) -> str | None:
-    given = first_text((row, metadata), ("provider",))
-    return call.address or provider_of(given) or call.spoken
-
-
-def _add_times(record: Record, row: dict[str, Any], answered: Answered, issues: set[Issue]) -> None:
-    given = row.get("started_at") or row.get("timestamp") or answered.created
-    record.started_at = instant_of(given, issues)
-    record.ended_at = instant_of(row.get("ended_at"), issues)
-    record.latency_ms, record.ttft_ms = number_of(row.get("latency_ms")), number_of(row.get("ttft_ms"))
-    if record.latency_ms is None and not record.ended_at:
-        record.latency_ms = answered.latency_ms
-    if record.started_at and record.ended_at is None and record.latency_ms is not None:
-        record.ended_at = _later(record, issues)
-    elif record.started_at and record.ended_at and record.latency_ms is None:
-        record.latency_ms = max(0.0, (record.ended_at - record.started_at).total_seconds() * 1000)
-
-
-def _later(record: Record, issues: set[Issue]) -> Any:
-    try:
-        return record.started_at and record.started_at + timedelta(milliseconds=record.latency_ms or 0)
-    except OverflowError:
-        issues.add(Issue.TIMESTAMP_UNUSABLE)
-        return None
-
-
-def _attributes_of(
-    row: dict[str, Any], call: Call, metadata: dict[str, Any], issues: set[Issue]
-) -> dict[str, Any]:
-    asked, answered = call.asked, call.answered
-    attributes: dict[str, Any] = {key: value for key, value in row.items() if key not in _OWN_KEYS}
+    attributes = {key: value for key, value in row.items() if key not in _OWN_KEYS}
     attributes |= answered.attributes
     attributes |= {
         "metadata": {**asked.metadata, **metadata} if asked.metadata else metadata,
@@ -133,4 +91,33 @@ def _attributes_of(
     }
     if Issue.TIMESTAMP_UNUSABLE in issues:
         attributes["timestamp"] = row.get("started_at") or row.get("timestamp") or answered.created
-    return telling(attributes)
+    record.attributes = telling(attributes)
+    return record
+
+
+def _add_times(record: Record, row: dict[str, Any], answered: Answered, issues: set[Issue]) -> None:
+    """Of start, end and latency, two make the third."""
+    given = row.get("started_at") or row.get("timestamp") or answered.created
+    record.started_at = instant_of(given, issues)
+    record.ended_at = instant_of(row.get("ended_at"), issues)
+    record.latency_ms = number_of(row.get("latency_ms"))
+    record.ttft_ms = number_of(row.get("ttft_ms"))
+    if record.latency_ms is None and not record.ended_at:
+        record.latency_ms = answered.latency_ms
+    if not record.started_at:
+        return
+    if record.ended_at is None and record.latency_ms is not None:
+        try:
+            record.ended_at = record.started_at + timedelta(milliseconds=record.latency_ms)
+        except OverflowError:
+            issues.add(Issue.TIMESTAMP_UNUSABLE)
+    elif record.ended_at and record.latency_ms is None:
+        record.latency_ms = max(0.0, (record.ended_at - record.started_at).total_seconds() * 1000)
+
+
+def error_of(row: dict[str, Any]) -> str | None:
+    """What the row itself says went wrong, beside the response."""
+    error = row.get("error")
+    if isinstance(error, dict):
+        return text_of(error.get("message")) or str(error)
+    return str(error) if error else None

@@ -85,9 +85,25 @@ def exchange_of(row: Json) -> Exchange:
         _unwrap_request(exchange, request)
     if _is_envelope(response):
         exchange.response = response.get("body")
-        exchange.status = _status(response)
+        status = response.get("status", response.get("status_code"))
+        exchange.status = tokens_of(status.get("code") if isinstance(status, dict) else status)
     exchange.request = _decoded(exchange.request)
-    _fold_response(exchange)
+    exchange.response = body = _decoded(exchange.response)
+
+    # A stream comes as its text, as a list of its events, or under `stream`.
+    events: list[Json] = []
+    if isinstance(body, str) and (is_stream(body) or body.lstrip().startswith("{")):
+        events = events_of(body.encode(errors="replace"))
+    elif isinstance(body, list):
+        events = objects_in(body)
+    elif isinstance(body, dict) and isinstance(body.get("stream"), list) and len(body) == 1:
+        events = objects_in(body["stream"])
+    if events and "error" not in events[0]:
+        # Events of InvokeModel are each model's own: only the address tells whose they are.
+        streamed_by = bedrock_invoke if exchange.hinted is bedrock_invoke else stream_of(events)
+        if streamed_by is not None:
+            exchange.streamed_by, exchange.streamed = streamed_by, True
+            exchange.response = streamed_by.fold_events(events)
     return exchange
 
 
@@ -96,40 +112,28 @@ def _is_envelope(value: Any) -> TypeGuard[Json]:
 
 
 def _unwrap_request(exchange: Exchange, request: Json) -> None:
-    address = string_in(request.get("uri")) or string_in(request.get("url"))
     exchange.request = request.get("body")
     exchange.method = (text_of(request.get("method")) or "").upper()
+    address = string_in(request.get("uri")) or string_in(request.get("url"))
     try:
         split = urlsplit(address)
         host, path = split.hostname or "", split.path
     except ValueError:
         return
     exchange.url = f"{split.scheme}://{host}{path}"[:_MAX_URL] if host else path[:_MAX_URL]
-    exchange.emitter = _header(request, "user-agent")
+    for name, value in object_in(request.get("headers")).items():
+        if name.lower() == "user-agent":
+            exchange.emitter = text_of(value[0] if isinstance(value, list) and value else value) or ""
+            break
     for pattern, provider in _SPOKEN_AT:
         if found := pattern.search(path):
             exchange.hinted = provider
             exchange.model = unquote(found.groupdict().get("model") or "") or None
             break
-    exchange.address = _provider_at(host)
-
-
-def _provider_at(host: str) -> str | None:
-    """The provider whose host it is: `api.groq.com` is groq's; a machine of one's own tells nothing."""
-    named = provider_of(host)
-    return named if host not in _LOCAL and named and "." not in named else None
-
-
-def _header(message: Json, name: str) -> str:
-    headers = object_in(message.get("headers"))
-    found = next((value for key, value in headers.items() if key.lower() == name), "")
-    found = found[0] if isinstance(found, list) and found else found
-    return text_of(found) or ""
-
-
-def _status(response: Json) -> int | None:
-    given = response.get("status", response.get("status_code"))
-    return tokens_of(object_in(given).get("code") if isinstance(given, dict) else given)
+    # `api.groq.com` is groq's; a machine of one's own, or a host that nobody knows, tells nothing.
+    owner = provider_of(host)
+    if owner and "." not in owner and host not in _LOCAL:
+        exchange.address = owner
 
 
 def _decoded(body: Any) -> Any:
@@ -137,25 +141,3 @@ def _decoded(body: Any) -> Any:
     if isinstance(body, dict) and set(body) == {"string"}:
         body = body["string"]
     return json_or_text(body)
-
-
-def _fold_response(exchange: Exchange) -> None:
-    body = _decoded(exchange.response)
-    exchange.response = body
-    events: list[Json] = []
-    if isinstance(body, str) and (is_stream(body) or body.lstrip().startswith("{")):
-        events = events_of(body.encode(errors="replace"))
-    elif isinstance(body, list):
-        events = objects_in(body)
-    elif isinstance(body, dict) and isinstance(body.get("stream"), list) and len(body) == 1:
-        events = objects_in(body["stream"])
-    provider = _streaming(events, exchange)
-    if provider is not None:
-        exchange.streamed_by, exchange.streamed = provider, True
-        exchange.response = provider.fold_events(events)
-
-
-def _streaming(events: list[Json], exchange: Exchange) -> Provider | None:
-    if not events or any("error" in event for event in events[:1]):
-        return None
-    return bedrock_invoke if exchange.hinted is bedrock_invoke else stream_of(events)

@@ -13,7 +13,7 @@ from slmhub.formats.exchanges.envelope import Call, record_of
 from slmhub.formats.exchanges.http_messages import Exchange, exchange_of
 from slmhub.formats.exchanges.other_requests import call_of_other, is_embedding
 from slmhub.formats.fields import Json, as_text, object_in, object_of, text_of
-from slmhub.formats.providers import Answered, Asked, Provider, answer_of, anthropic, ask_of
+from slmhub.formats.providers import Answered, Asked, answer_of, anthropic, ask_of
 from slmhub.formats.providers.bodies import error_in
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
 
@@ -80,8 +80,21 @@ def _question(row: Json, issues: set[Issue]) -> Call:
 
 def _answer(row: Json, issues: set[Issue]) -> Call:
     if isinstance(row.get("result"), dict):
-        return _anthropics(row["result"], issues)
-    exchange = _answered_exchange(row)
+        # Anthropic's: `succeeded` with a message, `errored` with an error, `canceled` or `expired`.
+        result = row["result"]
+        message, kind = result.get("message"), text_of(result.get("type"))
+        answered = anthropic.answered(message, issues) if isinstance(message, dict) else Answered()
+        if kind != "succeeded":
+            nested = object_in(result.get("error"))
+            answered.error = error_in(nested) or error_in(result) or as_text(kind or "no result")
+            answered.finish_reason = "error"
+        return Call(format=NAME, asked=Asked(), answered=answered, spoken=anthropic.PROVIDER)
+
+    response = object_of(row.get("response"), "response")
+    logged = {"headers": {}, "body": response.get("body")}
+    if "status_code" in response:
+        logged["status"] = response["status_code"]
+    exchange = exchange_of({"response": logged})
     failure = error_in(row) or exchange.failure()
     body = object_in(exchange.response)
     speaker = answer_of(body)
@@ -89,33 +102,12 @@ def _answer(row: Json, issues: set[Issue]) -> Call:
         raise MalformedError("the line has neither a response nor an error")
     if is_embedding(exchange):
         return _other(exchange)
-    answered = _answered(speaker, body, issues)
+    if speaker is not None:
+        answered = speaker.answered(body, issues)
+    else:
+        answered = Answered(attributes={"response": body} if body and "error" not in body else {})
     answered.error = answered.error or error_in(body) or failure
     return Call(format=NAME, asked=Asked(), answered=answered, spoken=speaker.PROVIDER if speaker else None)
-
-
-def _answered_exchange(row: Json) -> Exchange:
-    response = object_of(row.get("response"), "response")
-    status = {"status": response["status_code"]} if "status_code" in response else {}
-    return exchange_of({"response": {"headers": {}, **status, "body": response.get("body")}})
-
-
-def _answered(speaker: Provider | None, body: Json, issues: set[Issue]) -> Answered:
-    if speaker is not None:
-        return speaker.answered(body, issues)
-    return Answered(attributes={"response": body} if body and "error" not in body else {})
-
-
-def _anthropics(result: Json, issues: set[Issue]) -> Call:
-    """`succeeded` with a message; `errored` with an error; `canceled` and `expired` with nothing."""
-    kind = text_of(result.get("type"))
-    message = result.get("message")
-    answered = anthropic.answered(message, issues) if isinstance(message, dict) else Answered()
-    if kind != "succeeded":
-        nested = object_in(result.get("error"))
-        answered.error = error_in(nested) or error_in(result) or as_text(kind or "no result")
-        answered.finish_reason = "error"
-    return Call(format=NAME, asked=Asked(), answered=answered, spoken=anthropic.PROVIDER)
 
 
 def _other(exchange: Exchange) -> Call:

@@ -19,9 +19,16 @@ def matches(row: Any) -> bool:
     if not isinstance(request, dict) or "messages" not in request:
         return False
     response = row.get("response")
+    if isinstance(response, str):
+        return False
     if isinstance(response, dict) and "choices" in response:
         return True
-    return not isinstance(response, str) and _is_ours(request, response)
+    # Other providers are asked with `messages` too; other keys, or the answer, tell whose request it is.
+    if "body" in request or ask_of(request) not in (None, openai_chat):
+        return False
+    if isinstance(response, dict):
+        return "body" not in response and answer_of(response) in (None, openai_chat)
+    return not isinstance(response, list) or not response
 
 
 def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
@@ -37,12 +44,3 @@ def parse(row: dict[str, Any]) -> Record:
     if answered.output is None and not (answered.error or error_of(row)):
         raise MalformedError("response has no choices and the row has no error")
     return record_of(row, Call(format=NAME, asked=asked, answered=answered), issues)
-
-
-def _is_ours(request: dict[str, Any], response: Any) -> bool:
-    """Other providers are asked with `messages` too; other keys, or the answer, tell whose request it is."""
-    if ask_of(request) not in (None, openai_chat) or "body" in request:
-        return False
-    if not isinstance(response, dict):
-        return not isinstance(response, list) or not response
-    return "body" not in response and answer_of(response) in (None, openai_chat)

@@ -20,7 +20,7 @@ from slmhub.formats.fields import (
 )
 from slmhub.formats.providers import Answered, Asked
 from slmhub.formats.providers.bodies import error_in
-from slmhub.formats.records import Message, SpanKind, Usage
+from slmhub.formats.records import SpanKind, Usage
 
 _VECTOR_KEYS = ("embedding", "embeddings", "embeddingsByType")
 _INPUT_KEYS = ("input", "inputText", "texts", "content", "prompt", "requests")
@@ -30,66 +30,65 @@ _RPC_TOOL = "tools/call"
 
 
 def is_embedding(exchange: Exchange) -> bool:
-    if exchange.url.endswith(_EMBEDDING_PATHS):
+    if exchange.url.endswith(_EMBEDDING_PATHS) or _vectors_in(object_in(exchange.response)) > 0:
         return True
-    response = object_in(exchange.response)
-    return _vectors_in(response) > 0 or (
-        exchange.hinted is None and "embed" in (text_of(object_in(exchange.request).get("model")) or "")
-    )
+    model = text_of(object_in(exchange.request).get("model")) or ""
+    return exchange.hinted is None and "embed" in model
 
 
 def call_of_other(exchange: Exchange) -> Call:
     """An embedding, a tool's run over JSON-RPC, or a span of no known kind with both bodies as text."""
     request, response = object_in(exchange.request), object_in(exchange.response)
+    failure = error_in(exchange.response) or exchange.failure()
     if is_embedding(exchange):
-        return _embedding(exchange, request, response)
-    if request.get("method") == _RPC_TOOL and "jsonrpc" in request:
-        return _tool_run(exchange, request, response)
-    operation = f"{exchange.method} {exchange.url}".strip() or text_of(request.get("method")) or "request"
-    return _call(
-        exchange,
-        kind=SpanKind.OTHER,
+        kind, operation = SpanKind.EMBEDDING, "embeddings"
+        asked, answered = _embedding(exchange, request, response)
+    elif request.get("method") == _RPC_TOOL and "jsonrpc" in request:
+        params = object_in(request.get("params"))
+        kind, operation = SpanKind.TOOL, text_of(params.get("name")) or "tool"
+        identity, result = text_of(request.get("id")) or "", response.get("result")
+        run = parts.tool_call(identity, operation, params.get("arguments"), set())
+        asked = Asked(messages=[parts.assistant([], [run])])
+        answered = Answered(output=None if result is None else parts.tool_result(identity, result, operation))
+    else:
+        address = f"{exchange.method} {exchange.url}".strip()
+        kind, operation = SpanKind.OTHER, address or text_of(request.get("method")) or "request"
+        asked, answered = Asked(), Answered()
+        if exchange.request not in EMPTY:
+            asked.messages = [{"role": "user", "content": as_text(exchange.request)}]
+        if exchange.response not in EMPTY:
+            answered.output = parts.assistant([parts.text_part(as_text(exchange.response))])
+    answered.error = failure
+    return Call(
+        format=_FORMAT,
+        kind=kind,
         operation=operation,
-        asked=Asked(messages=_as_messages(exchange.request)),
-        answered=Answered(output=_as_answer(exchange.response), error=_failure(exchange)),
+        asked=asked,
+        answered=answered,
+        address=exchange.address,
+        emitter=exchange.emitter,
     )
 
 
-def _call(exchange: Exchange, **fields: Any) -> Call:
-    return Call(format=_FORMAT, address=exchange.address, emitter=exchange.emitter, **fields)
-
-
-def _failure(exchange: Exchange) -> str | None:
-    return error_in(exchange.response) or exchange.failure()
-
-
-def _embedding(exchange: Exchange, request: Json, response: Json) -> Call:
+def _embedding(exchange: Exchange, request: Json, response: Json) -> tuple[Asked, Answered]:
+    given = either(request, *_INPUT_KEYS)
+    texts = given if isinstance(given, list) else [given]
+    if all(isinstance(item, int) for item in texts):
+        # One text as the numbers of its tokens.
+        texts = [given]
     usage = object_in(response.get("usage"))
     counted = either({**response, **usage}, "prompt_tokens", "prompt_eval_count", "inputTextTokenCount")
-    kept = {key: value for key, value in request.items() if key not in (*_INPUT_KEYS, "model")}
-    return _call(
-        exchange,
-        kind=SpanKind.EMBEDDING,
-        operation="embeddings",
-        asked=Asked(
-            messages=_texts_of(next((request[key] for key in _INPUT_KEYS if key in request), None)),
-            parameters=kept,
-            model=text_of(request.get("model")) or exchange.model,
-        ),
-        answered=Answered(
-            usage=Usage(input=tokens_of(counted)),
-            model=text_of(response.get("model")),
-            error=_failure(exchange),
-            attributes={"vectors": _vectors_in(response) or None},
-        ),
+    asked = Asked(
+        messages=[{"role": "user", "content": _text_in(text)} for text in texts] if given is not None else [],
+        parameters={key: value for key, value in request.items() if key not in (*_INPUT_KEYS, "model")},
+        model=text_of(request.get("model")) or exchange.model,
     )
-
-
-def _texts_of(given: Any) -> list[Message]:
-    if given is None:
-        return []
-    texts = given if isinstance(given, list) and not all(isinstance(item, int) for item in given) else [given]
-    return [{"role": "user", "content": _text_in(text)} for text in texts]
+    answered = Answered(
+        usage=Usage(input=tokens_of(counted)),
+        model=text_of(response.get("model")),
+        attributes={"vectors": _vectors_in(response) or None},
+    )
+    return asked, answered
 
 
 def _text_in(text: Any) -> str:
@@ -111,28 +110,3 @@ def _vectors_in(response: Json) -> int:
     if not isinstance(found, list) or not found:
         return 0
     return len(found) if isinstance(found[0], list | dict) else 1
-
-
-def _tool_run(exchange: Exchange, request: Json, response: Json) -> Call:
-    params = object_in(request.get("params"))
-    name, identity = text_of(params.get("name")) or "tool", text_of(request.get("id")) or ""
-    run = parts.tool_call(identity, name, params.get("arguments"), set())
-    result = response.get("result")
-    return _call(
-        exchange,
-        kind=SpanKind.TOOL,
-        operation=name,
-        asked=Asked(messages=[parts.assistant([], [run])]),
-        answered=Answered(
-            output=None if result is None else parts.tool_result(identity, result, name),
-            error=_failure(exchange),
-        ),
-    )
-
-
-def _as_messages(body: Any) -> list[Message]:
-    return [{"role": "user", "content": as_text(body)}] if body not in EMPTY else []
-
-
-def _as_answer(body: Any) -> Message | None:
-    return parts.assistant([parts.text_part(as_text(body))]) if body not in EMPTY else None

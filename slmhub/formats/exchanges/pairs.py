@@ -43,47 +43,43 @@ def parse(row: dict[str, Any]) -> Record:
     """One call, or one span of another kind. Raises MalformedError."""
     issues: set[Issue] = set()
     exchange = exchange_of(row)
-    asker, answerer = _speakers(exchange)
-    if (asker is None and answerer is None) or is_embedding(exchange):
+    asker = exchange.hinted or ask_of(exchange.request)
+    answerer = exchange.streamed_by or answer_of(exchange.response)
+    if exchange.hinted is bedrock_invoke:
+        # Its answers are each model's own, and look like those of others.
+        answerer = bedrock_invoke
+    elif answerer and exchange.hinted is None and asker in (None, openai_chat):
+        # An answer tells more than a request that is a mere list of messages.
+        asker = answerer
+    speaker = asker or answerer
+    if speaker is None or is_embedding(exchange):
         call = call_of_other(exchange)
     else:
-        call = _call_of(exchange, asker, answerer, issues)
-    if not call.answered.output and not (call.answered.error or error_of(row) or exchange.status):
-        _demand_something(call, exchange)
-    return _told_by_address(record_of(row, call, issues), exchange)
-
-
-def _demand_something(call: Call, exchange: Exchange) -> None:
-    if exchange.response in EMPTY and not call.answered.attributes:
+        call = _call_of(exchange, speaker, answerer or speaker, issues)
+    told = call.answered.output or call.answered.error or call.answered.attributes
+    if not told and exchange.response in EMPTY and not (error_of(row) or exchange.status):
         raise MalformedError("the row has neither an answer nor an error")
 
-
-def _speakers(exchange: Exchange) -> tuple[Provider | None, Provider | None]:
-    """Who was asked and who answered; an answer tells more than a request that is a mere list of messages."""
-    answerer = exchange.streamed_by or answer_of(exchange.response)
-    asker = exchange.hinted or ask_of(exchange.request)
-    if exchange.hinted is bedrock_invoke:
-        return asker, bedrock_invoke
-    if answerer and exchange.hinted is None and (asker is None or asker is openai_chat):
-        asker = answerer
-    return asker, answerer
+    record = record_of(row, call, issues)
+    if exchange.url:
+        record.attributes["url"] = exchange.url
+    if exchange.status:
+        record.attributes["http_status"] = exchange.status
+    if exchange.streamed:
+        record.attributes["streamed"] = True
+    return record
 
 
-def _call_of(
-    exchange: Exchange, asker: Provider | None, answerer: Provider | None, issues: set[Issue]
-) -> Call:
-    speaker = asker or answerer
-    assert speaker is not None
-    response = exchange.response
+def _call_of(exchange: Exchange, speaker: Provider, answerer: Provider, issues: set[Issue]) -> Call:
     asked = _asked(speaker, exchange, issues)
-    answered = Answered()
-    if isinstance(response, dict):
-        answered = (answerer or speaker).answered(response, issues)
     asked.model = asked.model or exchange.model
     asked.streamed = asked.streamed or exchange.streamed
-    _add_failure(answered, exchange)
-    if answered.output is None and not answered.error and exchange.response not in (None, "", {}):
-        answered.attributes = {**answered.attributes, "response": exchange.response}
+    response = exchange.response
+    answered = answerer.answered(response, issues) if isinstance(response, dict) else Answered()
+    if answered.error is None:
+        answered.error = error_in(response) or exchange.failure()
+    if answered.output is None and not answered.error and response not in (None, "", {}):
+        answered.attributes = {**answered.attributes, "response": response}
     return Call(
         format=speaker.NAME,
         asked=asked,
@@ -105,18 +101,3 @@ def _asked(speaker: Provider, exchange: Exchange, issues: set[Issue]) -> Asked:
                 raise
     text = as_text(request) if request else ""
     return Asked(messages=[{"role": "user", "content": text}] if text else [])
-
-
-def _add_failure(answered: Answered, exchange: Exchange) -> None:
-    if answered.error is None:
-        answered.error = error_in(exchange.response) or exchange.failure()
-
-
-def _told_by_address(record: Record, exchange: Exchange) -> Record:
-    if exchange.url:
-        record.attributes["url"] = exchange.url
-    if exchange.status:
-        record.attributes["http_status"] = exchange.status
-    if exchange.streamed:
-        record.attributes["streamed"] = True
-    return record

@@ -24,9 +24,8 @@ def matches(row: Any) -> bool:
         return False
     if row.get("object") in _OBJECTS:
         return "request" not in row
-    return row.get("object") == "list" and any(
-        item.get("object") in _OBJECTS for item in objects_in(row.get("data"))[:20]
-    )
+    first = objects_in(row.get("data"))[:20] if row.get("object") == "list" else []
+    return any(item.get("object") in _OBJECTS for item in first)
 
 
 def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
