@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import orjson
 from django.db import models
 
 from apps.datasets.columns import Parameters
@@ -17,6 +16,7 @@ from apps.discovery.selectors import calls_of
 from apps.traces.models import Outcome, Span, Status
 from apps.traces.selectors import CallContent, messages_of_many
 from slmhub.formats import signature
+from slmhub.formats.foreign_json import NotJsonError, decode
 
 CHUNK = 300
 PROMPT_ROLES = frozenset({"system", "developer"})
@@ -104,8 +104,8 @@ def _answer_reason(output: dict[str, Any]) -> Reason | None:
 def _is_object(call: dict[str, Any]) -> bool:
     arguments = (call.get("function") or {}).get("arguments")
     try:
-        return isinstance(orjson.loads(arguments or "{}"), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(decode(arguments or "{}"), dict)
+    except NotJsonError:
         return False
 
 

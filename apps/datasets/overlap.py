@@ -13,6 +13,7 @@ from apps.datasets.building import Draft
 from apps.datasets.columns import FieldSeen, Overlap, Seen
 from apps.datasets.models import Split
 from slmhub.formats import signature
+from slmhub.formats.foreign_json import NotJsonError, decode
 
 FEW_KINDS, RECURRING = 30, 0.5
 SHORTEST_VALUE = 2
@@ -89,8 +90,8 @@ def _json(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return decode(text)
+    except NotJsonError:
         return None
 
 

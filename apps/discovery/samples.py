@@ -13,6 +13,7 @@ from apps.discovery.models import Task
 from apps.traces.models import Span, SpanQuerySet
 from apps.traces.selectors import CallContent, messages_of_many
 from slmhub.formats import signature
+from slmhub.formats.foreign_json import NotJsonError, decode
 
 TEXT_LENGTH = 1200
 VALUES_FROM = 200
@@ -98,7 +99,7 @@ def _object(text: str) -> dict[str, Any]:
     if not text.lstrip().startswith("{"):
         return {}
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = decode(text)
+    except NotJsonError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -22,6 +22,7 @@ from apps.gateway.snapshot import RouteEntry, Snapshot, read
 from apps.spool.record import Header, PayloadKind, Served
 from apps.spool.writer import SpoolFullError, SpoolWriter
 from apps.traces.models import Source
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.signature import routing_signature
 
 # Beyond what the intake may fill: the agents' own calls go on a little longer than what is told of others.
@@ -203,9 +204,9 @@ async def _authenticate(scope: Scope, keys: Keys) -> KeyEntry:
 
 def _parse(body: bytes) -> dict[str, Any]:
     try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refusal(400, f"The body is not JSON: {error}") from None
+        parsed = decode(body)
+    except NotJsonError as error:
+        raise Refusal(400, f"The body {error}.") from None
     messages = parsed.get("messages") if isinstance(parsed, dict) else None
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise Refusal(400, "The body must be an object with a list `messages` of objects.")

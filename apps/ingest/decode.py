@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-import orjson
 
 from apps.core.compression import BrokenEncodingError, TooMuchError, UnknownEncodingError, undone
 from apps.spool.record import Header, PayloadKind, Served, SpoolRecord
 from apps.traces.models import Source
 from slmhub.formats import MalformedError, Record, Reject, parse_rows
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.otlp import read, wire
 from slmhub.formats.platforms.langfuse_ingestion import batch_of_scores
 from slmhub.formats.platforms.langsmith_multipart import batch_of
@@ -168,6 +168,6 @@ def _plain(received: SpoolRecord) -> bytes:
 
 def _json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError(f"the body is not JSON: {error.msg} at character {error.pos}") from error
+        return decode(body)
+    except NotJsonError as error:
+        raise MalformedError(f"the body {error}") from error

@@ -19,6 +19,7 @@ from apps.contents.models import ContentKind
 from apps.ingest.details import split
 from slmhub.formats import Record, signature
 from slmhub.formats.records import Issue
+from slmhub.formats.storable import may_hold_nul, storable, storable_json, storable_text
 
 MOST_MESSAGES = 32_000
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
@@ -29,9 +30,7 @@ _ISSUES = frozenset({*(issue.value for issue in Issue), CLOCK_ISSUE})
 _LARGEST_COUNT = 2**31 - 1
 _SIMULATED = "simulated-teacher"
 _MOST_ADDRESSES = 200_000
-_NUL = b"\\u0000"
 _TRACE_ID, _SPAN_ID = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{16}")
-_UNREADABLE = "\ufffd"
 
 
 class UnstorableError(Exception):
@@ -79,7 +78,7 @@ class PendingSpan:
 
 def pending_span(line: int, record: Record, keyring: Keyring) -> PendingSpan:
     given = [record.trace_id, record.span_id, record.parent_id or "", record.session or "", record.user or ""]
-    ids = [clean(text) for text in given]
+    ids = [storable_text(text) for text in given]
     moment = started_at(record)
     return PendingSpan(
         line=line,
@@ -89,7 +88,7 @@ def pending_span(line: int, record: Record, keyring: Keyring) -> PendingSpan:
         started_at=moment or guessed_at(record),
         is_guess=moment is None,
         random_ids=_random_ids(*ids[:3]),
-        emitter=clean(record.emitter[:120]),
+        emitter=storable_text(record.emitter[:120]),
     )
 
 
@@ -137,8 +136,8 @@ class Addresses:
     def _address(self, kind: ContentKind, value: Any, found: dict[bytes, Original]) -> bytes:
         try:
             written = orjson.dumps(value)
-            if _NUL in written:
-                written = orjson.dumps(value := storable(value))
+            if may_hold_nul(written):
+                written = orjson.dumps(value := storable_json(value))
             seen = kind[:1].encode() + xxhash.xxh3_128_digest(written)
             digest = self._of.get(seen)
             if digest is None:
@@ -157,19 +156,19 @@ def details_of(item: PendingSpan) -> tuple[dict[str, Any], dict[str, Any]]:
     if record.tags:
         attributes["tags"] = record.tags
     item.issues = _issues(item, attributes)
-    parameters, long_parameters = split(_storable_json(record.parameters))
+    parameters, long_parameters = split(_storable_attributes(record.parameters))
     if long_parameters:
         attributes["parameters"] = long_parameters
-    short, long = split(_storable_json(attributes))
+    short, long = split(_storable_attributes(attributes))
     details = {
-        "name": clean(record.name),
-        "provider": clean(record.provider or ""),
-        "model": clean(record.model or ""),
-        "finish_reason": clean(record.finish_reason or ""),
-        "environment": clean(record.environment or ""),
-        "error": clean(record.error or ""),
-        "action": clean(signature.action_of(record.output)),
-        "previous": clean(signature.previous_kind(record.messages)),
+        "name": storable_text(record.name),
+        "provider": storable_text(record.provider or ""),
+        "model": storable_text(record.model or ""),
+        "finish_reason": storable_text(record.finish_reason or ""),
+        "environment": storable_text(record.environment or ""),
+        "error": storable_text(record.error or ""),
+        "action": storable_text(signature.action_of(record.output)),
+        "previous": storable_text(signature.previous_kind(record.messages)),
         "parameters": parameters,
         "attributes": short,
     }
@@ -237,34 +236,9 @@ def is_of_the_demo(record: Record) -> bool:
     return bool(record.attributes.get("system_fingerprint") == _SIMULATED)
 
 
-def clean(text: str) -> str:
-    """PostgreSQL stores no NUL, and half a surrogate pair has no UTF-8."""
-    if text.isascii():
-        return text.replace("\0", _UNREADABLE) if "\0" in text else text
-    return text.encode(errors="replace").decode().replace("\0", _UNREADABLE)
-
-
-def storable(value: Any) -> Any:
-    """The JSON value with what no database stores replaced."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {clean(str(key)): storable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [storable(item) for item in value]
-    if value is None or isinstance(value, bool | float):
-        return value
-    return value if isinstance(value, int) and abs(value) < 2**63 else clean(str(value))
-
-
-def _storable_json(attributes: dict[str, Any]) -> dict[str, Any]:
+def _storable_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     try:
-        is_storable = _NUL not in orjson.dumps(attributes)
-    except TypeError:
-        is_storable = False
-    if is_storable:
-        return attributes
-    try:
-        return dict(storable(attributes))
+        clean: dict[str, Any] = storable(attributes)
+        return clean
     except (RecursionError, ValueError) as error:
         raise UnstorableError(f"an attribute cannot be stored: {error}") from error

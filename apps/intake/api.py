@@ -21,6 +21,7 @@ from apps.core.parsers import RawParser
 from apps.ingest.services import IngestSummary, ingest
 from apps.traces.models import Source
 from slmhub import formats
+from slmhub.formats.foreign_json import NotJsonError, decode
 
 MOST_CALLS = 1_000
 LARGEST_BODY = 32 * 1024 * 1024
@@ -87,9 +88,9 @@ def _body(request: Request) -> dict[str, Any]:
             hint="Upload a file to /api/v1/uploads.",
         )
     try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise BadBodyError(f"The body is not JSON: {error.msg} at character {error.pos}.") from error
+        body = decode(data)
+    except NotJsonError as error:
+        raise BadBodyError(f"The body {error}.") from error
     if not isinstance(body, dict):
         raise BadBodyError("The body must be a JSON object.", hint='Send {"agent": "…", "calls": […]}.')
     return body

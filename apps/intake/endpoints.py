@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
-
 from apps.ingest.decode import is_json
 from apps.intake import resources
 from apps.intake.answers import (
@@ -27,6 +25,7 @@ from apps.intake.answers import (
 from apps.spool.record import PayloadKind
 from apps.traces.models import Source
 from slmhub.formats import MalformedError
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.otlp import wire
 from slmhub.formats.platforms import langfuse_ingestion
 from slmhub.formats.platforms.langsmith_multipart import parts_of
@@ -153,8 +152,8 @@ def _runs(parts: Iterable[Any]) -> list[Any]:
     for part in parts:
         if part.name.count(".") == 1:
             try:
-                found.append(orjson.loads(part.data))
-            except orjson.JSONDecodeError:
+                found.append(decode(part.data))
+            except NotJsonError:
                 continue
     return found
 
@@ -170,9 +169,9 @@ def _taken(message: str) -> Reply:
 
 def _decoded(body: Body) -> Any:
     try:
-        return orjson.loads(body.plain)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError(f"the body is not JSON: {error.msg} at character {error.pos}") from error
+        return decode(body.plain)
+    except NotJsonError as error:
+        raise MalformedError(f"the body {error}") from error
 
 
 def _object(body: Body) -> dict[str, Any]:

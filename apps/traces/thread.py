@@ -12,6 +12,7 @@ from apps.privacy.models import Finding
 from apps.privacy.selectors import of_contents
 from apps.traces.models import Kind, Span
 from apps.traces.selectors import CallContent, bodies_of, content_ids
+from slmhub.formats.foreign_json import NotJsonError, decode
 
 LONGEST_SHOWN = 6_000
 LONGEST_EVER = 2_000_000
@@ -206,8 +207,8 @@ def json_of(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return decode(text)
+    except NotJsonError:
         return None
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from slmhub.formats.fields import content_id, filled, first_text, object_of, outcome_of, texts_of
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.records import Issue, MalformedError, Message, Record, SpanKind
 from slmhub.formats.tools import definition_of
 
@@ -63,9 +62,9 @@ def tools_of_text(value: Any) -> list[dict[str, Any]]:
 
 def _decoded(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError(f"tools is text that is not JSON: {error.msg}") from error
+        return decode(text)
+    except NotJsonError as error:
+        raise MalformedError(f"tools is text that {error}") from error
 
 
 def example(

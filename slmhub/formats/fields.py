@@ -10,11 +10,12 @@ from typing import Any
 import orjson
 import xxhash
 
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.records import Issue, MalformedError
+from slmhub.formats.storable import DEEPEST, may_hold_nul, storable_json
 
 Json = dict[str, Any]
 
-DEEPEST = 100
 EXCERPT = 200
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 _NESTED = (dict, list)
@@ -72,11 +73,12 @@ def json_in(text: str) -> Any:
     No NUL comes out of it: no database stores one.
     """
     try:
-        value = orjson.loads(text.replace("\\u0000", "\\ufffd"))
-    except orjson.JSONDecodeError:
+        value = decode(text)
+    except NotJsonError:
         return None
-    deep = text.count("[") + text.count("{") > DEEPEST and nests_deeper(value, DEEPEST)
-    return None if deep else value
+    if text.count("[") + text.count("{") > DEEPEST and nests_deeper(value, DEEPEST):
+        return None
+    return storable_json(value) if may_hold_nul(text) else value
 
 
 def json_or_text(value: Any) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from slmhub.formats.fields import as_text
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.records import Issue, Message
 
 Part = dict[str, Any]
@@ -56,8 +55,8 @@ def arguments_of(arguments: Any, issues: set[Issue]) -> str:
         return as_text(arguments)
     try:
         # JSON written into JSON text once too often is a string again.
-        twice = isinstance(orjson.loads(arguments), str)
-    except orjson.JSONDecodeError:
+        twice = isinstance(decode(arguments), str)
+    except NotJsonError:
         twice = True
     if twice:
         issues.add(Issue.ARGUMENTS_NOT_JSON)

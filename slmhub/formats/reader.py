@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import orjson
-
 from slmhub.formats import mapped
-from slmhub.formats.fields import DEEPEST, EXCERPT, excerpt_of, nests_deeper
+from slmhub.formats.fields import EXCERPT, excerpt_of, nests_deeper
 from slmhub.formats.files.containers import MIB, BrokenStreamError, Limits, Member, members_of
 from slmhub.formats.files.detection import Shape
 from slmhub.formats.files.documents import RawRow, RawRows, rows_of
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.mapped import Mapping
 from slmhub.formats.merge import add_issue
 from slmhub.formats.otlp.read import records_of_logs, records_of_spans
 from slmhub.formats.otlp.wire import LogData, SpanData, WireError, logs_of_protobuf, spans_of_protobuf
 from slmhub.formats.records import Issue, MalformedError, Record, Reject
 from slmhub.formats.registry import AUTO, Format, claiming, formats_named, unknown_shape
+from slmhub.formats.storable import DEEPEST, may_hold_nul, storable, storable_json, storable_text
 
 _BATCH = "batch"
 _EXPORT_BYTES = 64 * MIB
@@ -70,9 +69,9 @@ def parse_rows(row: Any, format: str = AUTO, *, delivery: str = "") -> list[Item
     """The spans of one decoded JSON value. Raises MalformedError, UnknownFormatError."""
     if nests_deeper(row, DEEPEST):
         raise MalformedError(_TOO_DEEP)
-    cleaned = _without_nul(row)
+    clean = storable(row)
     options = ReadOptions(formats_named(format), delivery=delivery)
-    return list(_noted(_records_of_row(cleaned, options), cleaned is not row))
+    return list(_noted(_records_of_row(clean, options), clean is not row and clean != row))
 
 
 def _not_one(found: list[Item]) -> str:
@@ -196,29 +195,19 @@ def _records_of_rows(rows: list[Any], options: ReadOptions) -> Iterator[Item]:
 def decoded(line: bytes) -> tuple[Any, bool]:
     """The JSON value, and whether NUL characters in it were replaced. Raises MalformedError."""
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError(_why_not_json(line, error)) from error
+        row = decode(line)
+    except NotJsonError as error:
+        raise MalformedError(f"the line {error}") from error
     # The whole tree is only looked through where it might be deep or hold a NUL: this is the hot path.
     if line.count(b"{") + line.count(b"[") > DEEPEST and nests_deeper(row, DEEPEST):
         raise MalformedError(_TOO_DEEP)
-    if b"\\u0000" not in line:
+    if not may_hold_nul(line):
         return row, False
-    cleaned = _without_nul(row)
-    return cleaned, cleaned is not row
+    clean = storable_json(row)
+    return clean, clean != row
 
 
 _TOO_DEEP = f"the JSON is nested deeper than {DEEPEST} levels"
-
-
-def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
-    if b"\0" in line:
-        return "the line holds NUL bytes"
-    try:
-        line.decode()
-    except UnicodeDecodeError as undecodable:
-        return f"the line is not UTF-8: byte {undecodable.start} is 0x{line[undecodable.start]:02x}"
-    return f"the line is not JSON: {error.msg} at character {error.pos}"
 
 
 def _noted(found: Iterator[Item], replaced: bool) -> Iterator[Item]:
@@ -228,22 +217,5 @@ def _noted(found: Iterator[Item], replaced: bool) -> Iterator[Item]:
         yield item
 
 
-def _without_nul(value: Any) -> Any:
-    """The same value when it holds no NUL, which no database stores; else a copy with U+FFFD instead."""
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd") if "\0" in value else value
-    if isinstance(value, list):
-        items = [_without_nul(item) for item in value]
-        return items if _differs(items, value) else value
-    if not isinstance(value, dict):
-        return value
-    pairs = {_without_nul(key): _without_nul(item) for key, item in value.items()}
-    return pairs if _differs(chain(pairs, pairs.values()), chain(value, value.values())) else value
-
-
-def _differs(new: Iterable[Any], old: Iterable[Any]) -> bool:
-    return any(left is not right for left, right in zip(new, old, strict=False))
-
-
 def _excerpt(line: bytes) -> str:
-    return line[: 4 * EXCERPT].decode(errors="replace").replace("\0", "\ufffd")[:EXCERPT]
+    return storable_text(line[: 4 * EXCERPT].decode(errors="replace"))[:EXCERPT]

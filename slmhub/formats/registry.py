@@ -9,11 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import orjson
-
 from slmhub.formats.examples import alpaca, openai_dpo, openai_finetune, prompt_completion, sharegpt
 from slmhub.formats.exchanges import openai_batch, openai_chat, pairs, stored_completions
 from slmhub.formats.files.detection import BOM
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.otlp import json_exports as otlp_json
 from slmhub.formats.platforms import (
     captures,
@@ -92,8 +91,8 @@ def detect(first_lines: Iterable[bytes]) -> str | None:
     """The format of the first line that any format claims."""
     for line in first_lines:
         try:
-            row = orjson.loads(line.removeprefix(BOM))
-        except orjson.JSONDecodeError:
+            row = decode(line.removeprefix(BOM))
+        except NotJsonError:
             continue
         if found := claiming(row):
             return found.name

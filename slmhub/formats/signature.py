@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import xxhash
 
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.records import Message
 
 SLOT = "<*>"
@@ -158,7 +159,7 @@ def _json_keys(text: str) -> list[str] | None:
     if not text.lstrip().startswith("{"):
         return None
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = decode(text)
+    except NotJsonError:
         return None
     return sorted(value)

@@ -45,8 +45,8 @@ def test_it_reads_windows_lines_a_byte_order_mark_and_a_last_line_without_end() 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"messages": "\xff"}', "the line is not UTF-8: byte 14 is 0xff"),
-        (b'{"messages":\0 []}', "the line holds NUL bytes"),
+        (b'{"messages": "\xff"}', "the line is not JSON: byte 14 is 0xff, which is not UTF-8"),
+        (b'{"messages":\0 []}', "the line is not JSON: it holds NUL bytes"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "depth limit exceeded"),
         (b'{"messages":' + b"[" * 300 + b"]" * 300 + b"}", "deeper than 100 levels"),
         (b'{"a\\ud800": 1}', "not JSON"),

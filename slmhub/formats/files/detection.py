@@ -6,7 +6,7 @@ import codecs
 import re
 from enum import StrEnum
 
-import orjson
+from slmhub.formats.foreign_json import NotJsonError, decode
 
 BOM = codecs.BOM_UTF8
 # The longer mark first: the one of UTF-32 begins with the one of UTF-16.
@@ -63,8 +63,8 @@ def is_json(line: bytes) -> bool:
     if not line.startswith((b"{", b"[")):
         return False
     try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
+        decode(line)
+    except NotJsonError:
         return False
     return True
 

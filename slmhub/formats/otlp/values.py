@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from slmhub.formats.fields import as_text, nests_deeper, number_of, text_of, texts_of, tokens_of
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.otlp.reading import Reading
 from slmhub.formats.parts import assistant, text_part, tool_call, tool_result
 from slmhub.formats.providers.names import finish_of
@@ -94,8 +93,8 @@ def decoded(value: Any, issues: set[Issue]) -> Any:
     if start not in ("{", "["):
         return value
     try:
-        found = orjson.loads(value)
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        found = decode(value)
+    except NotJsonError:
         if not value.rstrip().endswith(("}", "]")) and value.lstrip()[1:2] in ('"', "{", "[", "\\"):
             issues.add(Issue.TRUNCATED)
         return value
@@ -108,8 +107,8 @@ def unquoted(value: Any) -> Any:
     if not isinstance(value, str) or len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value
     try:
-        return orjson.loads(value)
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return decode(value)
+    except NotJsonError:
         return value
 
 

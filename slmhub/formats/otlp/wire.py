@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
-import orjson
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.otlp import wire_json
 from slmhub.formats.otlp.wire_json import LINKS, TRACE_STATE, with_scope
 from slmhub.formats.records import MalformedError, Reject
@@ -174,9 +174,9 @@ def _flaw(trace_id: bytes, span_id: bytes) -> str:
 
 def _document(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise WireError(f"the body is not JSON: {error.msg} at character {error.pos}") from error
+        return decode(body)
+    except NotJsonError as error:
+        raise WireError(f"the body {error}") from error
 
 
 # Protobuf. The messages are untyped: the generated modules create their classes at run time.

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.otlp import json_exports as otlp_json
 from slmhub.formats.platforms import langfuse_ingestion, langsmith_runs
 from slmhub.formats.records import MalformedError, Record, Reject
@@ -42,9 +41,9 @@ def _body_of(row: dict[str, Any]) -> Any:
     if not isinstance(body, str):
         return body
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError(f"the captured body is not JSON: {error.msg}") from error
+        return decode(body)
+    except NotJsonError as error:
+        raise MalformedError(f"the captured body {error}") from error
 
 
 def _batch_of(run: dict[str, Any], run_id: str | None) -> dict[str, Any]:

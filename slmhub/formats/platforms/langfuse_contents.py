@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from slmhub.formats.fields import as_text, either, first_text, json_or_text, object_in, objects_in, text_of
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.parts import assistant, text_part, tool_call, tool_result
 from slmhub.formats.payloads import answered_from, asked_from
 from slmhub.formats.platforms import langchain_messages
@@ -48,8 +47,8 @@ def decoded(value: Any) -> Any:
         return None
     if len(value) > 1 and value[0] == value[-1] == '"':
         try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
+            return decode(value)
+        except NotJsonError:
             return value
     return json_or_text(value)
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from email.message import Message as Headers
 from typing import Any, NamedTuple
 
-import orjson
 import zstandard
 
+from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.records import MalformedError
 
 MIB = 1024 * 1024
@@ -167,9 +167,9 @@ def _part_of(raw: bytes) -> Part:
 
 def _json_of(plain: bytes) -> Any:
     try:
-        return orjson.loads(plain)
-    except orjson.JSONDecodeError as error:
-        raise MultipartError(f"it is not JSON: {error.msg} at character {error.pos}") from error
+        return decode(plain)
+    except NotJsonError as error:
+        raise MultipartError(f"it {error}") from error
 
 
 def _add_run_part(runs: dict[tuple[str, str], dict[str, Any]], operation: str, name: str, value: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from slmhub.formats.fields import object_in, objects_in
+from slmhub.formats.foreign_json import NotJsonError, decode
 
 _CARRIED = ("id", "model", "created", "system_fingerprint", "service_tier", "error")
 _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
@@ -46,8 +47,8 @@ def _chunks(stream: bytes) -> list[dict[str, Any]]:
     for line in stream.splitlines():
         if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
             try:
-                chunk = orjson.loads(line[5:])
-            except orjson.JSONDecodeError:
+                chunk = decode(line[5:])
+            except NotJsonError:
                 continue
             if isinstance(chunk, dict):
                 chunks.append(chunk)
