@@ -140,6 +140,7 @@ Q_CLUSTER = {
 KEEPER = [
     ("apps.jobs.services.sweep", 2.0),
     ("apps.uploads.services.sweep", 3600.0),
+    ("apps.lifecycle.services.advance_open", 1.0),
 ]
 
 CACHES = {

@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 MOST_QUERIES = 8
 MOST_BYTES = 6_000
 MOST_QUERIES_OF = {
-    # It reads the whole loop, until the place of each conversion is a row of its own.
+    # It reads the whole loop: a query for each kind of row, whatever their number.
     "/w/acme/support-desk/#next": 13,
     # A search first finds the messages and who introduced them.
     "/w/acme/support-desk/traces/?q=order#calls": 10,

@@ -1,31 +1,26 @@
-"""One agent's way through the loop, read in a handful of bounded queries."""
+"""One agent's way through the loop, with the figures that the home page shows beside it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db.models import IntegerField, Model, QuerySet, Subquery
+from django.db.models import IntegerField, QuerySet, Subquery
 
 from apps.accounts.models import Agent
-from apps.datasets.models import DatasetVersion
-from apps.discovery.models import DiscoveryRun, Task, TaskState
-from apps.discovery.selectors import last_run
+from apps.discovery.models import TaskState
 from apps.evaluation.models import EvaluationRun, Verdict
-from apps.jobs.models import Job, State
+from apps.jobs.models import State
+from apps.lifecycle import selectors as lifecycle
+from apps.lifecycle.order import AgentRows
 from apps.privacy.models import Decision, Finding
 from apps.registry.models import BaseModel, Teacher
 from apps.registry.selectors import teacher_of
 from apps.rollouts.models import Rollout, RolloutState
-from apps.traces.models import Span
-from apps.training.models import Specialist, TrainingRun
 
 # Counting further would make the first page slow and tell nobody more.
 COUNT_TO = 50_000
-ROWS = 500
-
-Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -59,76 +54,42 @@ def counts(agent: Agent, **rows: QuerySet[Any]) -> dict[str, Count]:
 
 @dataclass(frozen=True)
 class Loop:
-    """The newest `ROWS` rows of each kind, newest first; tasks largest first; of jobs a few open ones."""
+    """The rows of an agent's loop, and the figures around them that a page shows."""
 
     agent: Agent
+    rows: AgentRows
     calls: Count
     pending: Count
     decided: Count
-    jobs: list[Job]
-    discovery: DiscoveryRun | None
-    tasks: list[Task]
     bases: int
     teacher: Teacher | None
-    datasets: list[DatasetVersion]
-    runs: list[TrainingRun]
-    specialists: list[Specialist]
-    evaluations: list[EvaluationRun]
-    rollouts: list[Rollout]
-
-    @property
-    def found(self) -> list[Task]:
-        return [task for task in self.tasks if task.state == TaskState.FOUND]
-
-    @property
-    def accepted(self) -> list[Task]:
-        return [task for task in self.tasks if task.state == TaskState.ACCEPTED]
 
     @property
     def passed(self) -> list[EvaluationRun]:
-        return [run for run in self.evaluations if run.verdict == Verdict.PASS]
-
-    @property
-    def live(self) -> list[Rollout]:
-        return [rollout for rollout in self.rollouts if rollout.state == RolloutState.LIVE]
+        return [run for run in self.rows.evaluations if run.verdict == Verdict.PASS]
 
     @property
     def requested(self) -> list[Rollout]:
-        return [rollout for rollout in self.rollouts if rollout.state == RolloutState.REQUESTED]
+        return [rollout for rollout in self.rows.rollouts if rollout.state == RolloutState.REQUESTED]
 
 
 def read(agent: Agent) -> Loop:
     findings = Finding.objects.filter(workspace_id=agent.workspace_id)
-    tasks = agent.tasks.filter(state__in=[TaskState.FOUND, TaskState.ACCEPTED]).order_by("-size", "pk")
-    runs = _newest(
-        agent.training_runs.defer("progress", "manifest", "recipe").select_related("job", "specialist")
-    )
     counted = counts(
         agent,
-        calls=Span.objects.calls().filter(agent=agent),
+        calls=agent.spans.calls(),
         pending=findings.filter(decision=Decision.PENDING),
         decided=findings.filter(decision__in=[Decision.ACCEPTED, Decision.REJECTED]),
         bases=BaseModel.objects.all(),
     )
     return Loop(
         agent=agent,
+        rows=lifecycle.read(agent),
         calls=counted["calls"],
         pending=counted["pending"],
         decided=counted["decided"],
-        jobs=list(agent.jobs.open().select_related("workspace").order_by("-pk")[:5]),
-        discovery=last_run(agent),
-        tasks=list(tasks.only("state", "name", "title", "size", "audience", "agent_id")[:ROWS]),
         bases=counted["bases"].value,
         teacher=teacher_of(agent),
-        datasets=_newest(
-            agent.dataset_versions.defer("static_prompt", "parameters", "left_out").select_related("job")
-        ),
-        runs=runs,
-        specialists=sorted(
-            (run.specialist for run in runs if hasattr(run, "specialist")), key=lambda made: -made.pk
-        ),
-        evaluations=_newest(agent.evaluation_runs.defer("report").select_related("job")),
-        rollouts=_newest(agent.rollouts.defer("evidence").select_related("task", "requested_by")),
     )
 
 
@@ -141,15 +102,6 @@ def waiting(agent: Agent, *, failed_since: datetime) -> dict[str, Count]:
         failed=agent.jobs.filter(state=State.FAILED, finished_at__gt=failed_since),
         teachers=Teacher.objects.filter(agent=agent),
     )
-
-
-def _newest(rows: QuerySet[Row]) -> list[Row]:
-    return list(rows.order_by("-pk")[:ROWS])
-
-
-def is_open(job: Job | None) -> bool:
-    """Still queued or running."""
-    return job is not None and not job.is_over
 
 
 @dataclass(frozen=True)
@@ -167,16 +119,17 @@ class Step:
 
 def steps(loop: Loop, *, now: str) -> list[Step]:
     """The paper's six steps with their figures; `now` is the code of the next step."""
-    rows: list[tuple[str, str, Count | int, str, str]] = [
+    rows = loop.rows
+    figures: list[tuple[str, str, Count | int, str, str]] = [
         ("S1", "Collect", loop.calls, "calls", "traces:list"),
         ("S2", "Redact", loop.pending, f"to review, {loop.decided} decided", "privacy:findings"),
-        ("S3", "Find tasks", len(loop.accepted), f"accepted, {len(loop.found)} found", "discovery:list"),
+        ("S3", "Find tasks", len(rows.accepted), f"accepted, {len(rows.found)} found", "discovery:list"),
         ("S4", "Choose a model", loop.bases, _teacher_words(loop.teacher), "registry:list"),
-        ("S5", "Fine-tune", len(loop.specialists), f"specialists, {len(loop.runs)} runs", "training:list"),
+        ("S5", "Fine-tune", len(rows.specialists), f"specialists, {len(rows.runs)} runs", "training:list"),
         (
             "S6",
             "Prove and serve",
-            len(loop.live),
+            len(rows.live),
             f"live, {len(loop.passed)} evaluations passed",
             "rollouts:list",
         ),
@@ -191,7 +144,7 @@ def steps(loop: Loop, *, now: str) -> list[Step]:
             route != "privacy:findings",
             _state(code, now, bool(value)),
         )
-        for code, name, value, sub, route in rows
+        for code, name, value, sub, route in figures
     ]
 
 

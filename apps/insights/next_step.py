@@ -1,21 +1,19 @@
-"""The one thing to do next, for this agent and this person's role."""
+"""The one thing to do next, for this agent and this person's role: a card for each step of the loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
 
 from apps.accounts.models import Membership
 from apps.accounts.rights import Right
 from apps.datasets.models import DatasetVersion
-from apps.discovery.models import Task
-from apps.evaluation.models import EvaluationRun, Verdict
-from apps.insights.loop import Loop, is_open
+from apps.evaluation.models import EvaluationRun
+from apps.insights.loop import Loop
 from apps.jobs.models import Job
+from apps.lifecycle.models import Step
+from apps.lifecycle.order import FOR_PEOPLE, TaskRows, place_of, place_of_agent
 from apps.rollouts.models import Rollout, RolloutState
-from apps.traces.models import Audience
 from apps.training.models import Specialist
 
 WHO = {
@@ -76,47 +74,57 @@ def _for(step: NextStep, membership: Membership) -> NextStep:
 
 def _candidates(loop: Loop, membership: Membership) -> list[NextStep]:
     """Never empty: what the accepted tasks need, else where the agent as a whole stands."""
-    places = [step for task in loop.accepted for step in _of_task(_Place(loop, task), membership)]
-    return [*places, _of_agent(loop)]
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Addresses of an agent's pages."""
-
-    loop: Loop
-    task: Task
-
-    def url(self, route: str, *arguments: Any) -> str:
-        return _url(self.loop, route, *arguments)
-
-    @property
-    def task_url(self) -> str:
-        return self.url("discovery:detail", self.task.pk)
-
-
-def _url(loop: Loop, route: str, *arguments: Any) -> str:
-    return loop.agent.address(route, *arguments)
+    tasks = [_of_task(loop.rows.of_task(task), membership) for task in loop.rows.accepted]
+    return [*(step for step in tasks if step is not None), _of_agent(loop)]
 
 
 # --- one accepted task ---------------------------------------------------------
 
 
-def _of_task(place: _Place, membership: Membership) -> Iterator[NextStep]:
-    rollouts = [rollout for rollout in place.loop.rollouts if rollout.task_id == place.task.pk]
-    waiting = next((rollout for rollout in rollouts if rollout.state == RolloutState.REQUESTED), None)
-    if waiting is not None:
-        yield _decide(place, waiting, membership)
-    elif not any(rollout.state == RolloutState.LIVE for rollout in rollouts):
-        yield _on_the_way(place, {rollout.evaluation_id: rollout for rollout in rollouts})
+def _of_task(rows: TaskRows, membership: Membership) -> NextStep | None:
+    """The card for the step that `order` says comes next; None where nothing is to be done."""
+    place = place_of(rows)
+    if place.job is not None:
+        return _watch_step(rows, place.step)
+    if rows.conversion is not None and place.step not in FOR_PEOPLE:
+        url = rows.agent.address("discovery:detail", rows.task.pk)
+        return _watch(f"{rows.task} is being converted", url, "S5")
+    match place.step:
+        case Step.BUILD:
+            return _build(rows)
+        case Step.TRAIN if rows.dataset:
+            return _train(rows, rows.dataset)
+        case Step.EVALUATE if rows.specialist:
+            return _evaluate(rows, rows.specialist)
+        case Step.REQUEST if rows.evaluation:
+            return _request(rows, rows.evaluation)
+        case Step.DECIDE if rollout := rows.rollout(RolloutState.REQUESTED):
+            return _decide(rows, rollout, membership)
+        case Step.REVISE if rows.evaluation:
+            return _look(rows, rows.evaluation)
+    return None
 
 
-def _decide(place: _Place, rollout: Rollout, membership: Membership) -> NextStep:
-    url = place.url("rollouts:detail", rollout.pk)
+def _watch_step(rows: TaskRows, step: Step) -> NextStep | None:
+    address = rows.agent.address
+    if step is Step.BUILD and rows.dataset:
+        url = address("datasets:detail", rows.dataset.pk)
+        return _watch(f"The dataset for {rows.task} is being built", url, "S5")
+    if step is Step.TRAIN and rows.run:
+        url = address("training:detail", rows.run.pk)
+        return _watch(f"A specialist for {rows.task} is in training", url, "S5")
+    if step is Step.EVALUATE and rows.evaluation:
+        url = address("evaluation:detail", rows.evaluation.pk)
+        return _watch(f"The specialist for {rows.task} is being evaluated", url, "S6")
+    return None
+
+
+def _decide(rows: TaskRows, rollout: Rollout, membership: Membership) -> NextStep:
+    url = rows.agent.address("rollouts:detail", rollout.pk)
     is_own = rollout.requested_by_id == membership.user_id
     if is_own or not membership.may(Right.APPROVE):
         return NextStep(
-            title=f"The rollout of {place.task} waits for approval",
+            title=f"The rollout of {rows.task} waits for approval",
             text="Somebody else with the approver's role decides it."
             if is_own
             else "An approver decides it.",
@@ -128,7 +136,7 @@ def _decide(place: _Place, rollout: Rollout, membership: Membership) -> NextStep
             may=False,
         )
     return NextStep(
-        title=f"Decide the rollout of {place.task}",
+        title=f"Decide the rollout of {rows.task}",
         text=f"{rollout.requested_by} asks to let the specialist answer. The evidence is on the page.",
         label="Look at the evidence",
         url=url,
@@ -138,52 +146,38 @@ def _decide(place: _Place, rollout: Rollout, membership: Membership) -> NextStep
     )
 
 
-def _on_the_way(place: _Place, decided: dict[int, Rollout]) -> NextStep:
-    loop, task = place.loop, place.task
-    dataset = next((row for row in loop.datasets if row.task_id == task.pk), None)
-    specialist = next((row for row in loop.specialists if row.task_id == task.pk), None)
-    if specialist is None or _is_outdated(loop, specialist, dataset):
-        return _towards_specialist(place, dataset)
-    evaluation = next((row for row in loop.evaluations if row.specialist_id == specialist.pk), None)
-    if evaluation is not None and is_open(evaluation.job):
-        return _watch(
-            f"The specialist for {task} is being evaluated",
-            place.url("evaluation:detail", evaluation.pk),
-            "S6",
-        )
-    if evaluation is None or not evaluation.verdict:
-        return _evaluate(place, specialist)
-    if evaluation.verdict == Verdict.PASS and evaluation.pk not in decided:
-        return _request(place, evaluation)
-    return _look(place, evaluation, decided.get(evaluation.pk))
+def _build(rows: TaskRows) -> NextStep:
+    text = f"{rows.task.size:,} calls become training, validation and test examples, split by session."
+    if rows.dataset is not None:
+        text = f"The last build ended without a dataset. {_error(rows.dataset.job)}"
+    return NextStep(
+        title=f"Build a dataset for {rows.task}",
+        text=text,
+        label="Build dataset",
+        url=rows.agent.address("datasets:build", rows.task.pk),
+        code="S5",
+        rank=Rank.BUILD,
+        right=Right.BUILD,
+        post=True,
+        look_url=rows.agent.address("discovery:detail", rows.task.pk),
+        look_label="Open the task",
+    )
 
 
-def _is_outdated(loop: Loop, specialist: Specialist, dataset: DatasetVersion | None) -> bool:
-    """A newer dataset version was built since: the loop goes round again."""
-    trained_on = next((run.dataset_id for run in loop.runs if run.pk == specialist.run_id), None)
-    return dataset is not None and trained_on is not None and dataset.pk > trained_on
-
-
-def _towards_specialist(place: _Place, dataset: DatasetVersion | None) -> NextStep:
-    if dataset is None:
-        return _build(
-            place,
-            f"{place.task.size:,} calls become training, validation and test examples, split by session.",
-        )
-    if is_open(dataset.job):
-        return _watch(
-            f"The dataset for {place.task} is being built", place.url("datasets:detail", dataset.pk), "S5"
-        )
-    if dataset.frozen_at is None:
-        return _build(place, f"The last build ended without a dataset. {_error(dataset.job)}")
-    run = next((row for row in place.loop.runs if row.dataset_id == dataset.pk), None)
-    if run is not None and is_open(run.job):
-        return _watch(
-            f"A specialist for {place.task} is in training", place.url("training:detail", run.pk), "S5"
-        )
-    before = f"The last run ended without a specialist. {_error(run.job)}" if run is not None else ""
-    return _train(
-        place, dataset, before or "The dataset is frozen. Choose a base model; the suggested one is small."
+def _train(rows: TaskRows, dataset: DatasetVersion) -> NextStep:
+    text = "The dataset is frozen. Choose a base model; the suggested one is small."
+    if rows.run is not None:
+        text = f"The last run ended without a specialist. {_error(rows.run.job)}"
+    return NextStep(
+        title=f"Train a specialist for {rows.task}",
+        text=text,
+        label="Set up training",
+        url=rows.agent.address("training:new", dataset.pk),
+        code="S5",
+        rank=Rank.TRAIN,
+        right=Right.BUILD,
+        look_url=rows.agent.address("datasets:detail", dataset.pk),
+        look_label="Open the dataset",
     )
 
 
@@ -191,72 +185,43 @@ def _error(job: Job | None) -> str:
     return f"{job.error[:200]} " if job is not None and job.error else ""
 
 
-def _build(place: _Place, text: str) -> NextStep:
+def _evaluate(rows: TaskRows, specialist: Specialist) -> NextStep:
     return NextStep(
-        title=f"Build a dataset for {place.task}",
-        text=text,
-        label="Build dataset",
-        url=place.url("datasets:build", place.task.pk),
-        code="S5",
-        rank=Rank.BUILD,
-        right=Right.BUILD,
-        post=True,
-        look_url=place.task_url,
-        look_label="Open the task",
-    )
-
-
-def _train(place: _Place, dataset: DatasetVersion, text: str) -> NextStep:
-    return NextStep(
-        title=f"Train a specialist for {place.task}",
-        text=text,
-        label="Set up training",
-        url=place.url("training:new", dataset.pk),
-        code="S5",
-        rank=Rank.TRAIN,
-        right=Right.BUILD,
-        look_url=place.url("datasets:detail", dataset.pk),
-        look_label="Open the dataset",
-    )
-
-
-def _evaluate(place: _Place, specialist: Specialist) -> NextStep:
-    return NextStep(
-        title=f"Evaluate the specialist for {place.task}",
+        title=f"Evaluate the specialist for {rows.task}",
         text="It answers the held-back calls beside the teacher; the gate says whether it is as good.",
         label="Start evaluation",
-        url=place.url("evaluation:start", specialist.pk),
+        url=rows.agent.address("evaluation:start", specialist.pk),
         code="S6",
         rank=Rank.EVALUATE,
         right=Right.BUILD,
         post=True,
-        look_url=place.url("training:detail", specialist.run_id),
+        look_url=rows.agent.address("training:detail", specialist.run_id),
         look_label="Open the training run",
     )
 
 
-def _request(place: _Place, evaluation: EvaluationRun) -> NextStep:
+def _request(rows: TaskRows, evaluation: EvaluationRun) -> NextStep:
     return NextStep(
-        title=f"Request the rollout of {place.task}",
+        title=f"Request the rollout of {rows.task}",
         text="The gate says pass. Another person has to approve before the specialist answers.",
         label="Request rollout",
-        url=place.url("rollouts:request", evaluation.pk),
+        url=rows.agent.address("rollouts:request", evaluation.pk),
         code="S6",
         rank=Rank.REQUEST,
         right=Right.BUILD,
-        look_url=place.url("evaluation:detail", evaluation.pk),
+        look_url=rows.agent.address("evaluation:detail", evaluation.pk),
         look_label="Open the evaluation",
     )
 
 
-def _look(place: _Place, evaluation: EvaluationRun, decided: Rollout | None) -> NextStep:
-    if decided is not None:
-        url, label = place.url("rollouts:detail", decided.pk), "Open the rollout"
-        title = f"The rollout of {place.task}: {decided.get_state_display().lower()}"
+def _look(rows: TaskRows, evaluation: EvaluationRun) -> NextStep:
+    if decided := rows.decided:
+        url, label = rows.agent.address("rollouts:detail", decided.pk), "Open the rollout"
+        title = f"The rollout of {rows.task}: {decided.get_state_display().lower()}"
         text = "Read why, then build a new dataset version or train again."
     else:
-        url, label = place.url("evaluation:detail", evaluation.pk), "Open the evaluation"
-        title = f"The gate says {evaluation.get_verdict_display().lower()} for {place.task}"
+        url, label = rows.agent.address("evaluation:detail", evaluation.pk), "Open the evaluation"
+        title = f"The gate says {evaluation.get_verdict_display().lower()} for {rows.task}"
         text = "See where the answers differ, collect more calls, then build a new dataset version."
     return NextStep(title=title, text=text, label=label, url=url, code="S6", rank=Rank.LOOK)
 
@@ -270,21 +235,20 @@ def _watch(title: str, url: str, code: str) -> NextStep:
 
 
 def _of_agent(loop: Loop) -> NextStep:
-    steps: tuple[tuple[bool, Callable[[Loop], NextStep]], ...] = (
-        (loop.discovery is None and bool(loop.jobs), _watch_arrival),
-        (not loop.calls, _upload),
-        (loop.discovery is not None and is_open(loop.discovery.job), _watch_discovery),
-        (not loop.tasks, _discover),
-        (not loop.accepted, _accept),
-        (any(task.audience == Audience.MACHINE for task in loop.found), _convert_next),
-        (bool(loop.live), _watch_gateway),
-    )
-    return next((make(loop) for applies, make in steps if applies), None) or _collect_more(loop)
-
-
-def _watch_arrival(loop: Loop) -> NextStep:
-    job = loop.jobs[0]
-    return _watch("Traces are coming in", job.get_absolute_url(), "S1")
+    place = place_of_agent(loop.rows, has_calls=bool(loop.calls))
+    match place.step:
+        case Step.COLLECT if place.job:
+            return _watch("Traces are coming in", place.job.get_absolute_url(), "S1")
+        case Step.COLLECT:
+            return _collect_more(loop) if loop.calls else _upload(loop)
+        case Step.DISCOVER if place.job:
+            return _watch("Tasks are being discovered", loop.agent.address("discovery:list"), "S3")
+        case Step.DISCOVER:
+            return _discover(loop)
+        case Step.ACCEPT:
+            return _convert_next(loop) if loop.rows.accepted else _accept(loop)
+        case _:
+            return _watch_gateway(loop)
 
 
 def _upload(loop: Loop) -> NextStep:
@@ -292,16 +256,12 @@ def _upload(loop: Loop) -> NextStep:
         title="Send the first traces",
         text="Upload a log of what this agent asks its model, or point the agent at the gateway.",
         label="Upload traces",
-        url=_url(loop, "uploads:upload"),
+        url=loop.agent.address("uploads:upload"),
         code="S1",
         right=Right.INGEST,
-        look_url=_url(loop, "traces:list"),
+        look_url=loop.agent.address("traces:list"),
         look_label="Open traces",
     )
-
-
-def _watch_discovery(loop: Loop) -> NextStep:
-    return _watch("Tasks are being discovered", _url(loop, "discovery:list"), "S3")
 
 
 def _discover(loop: Loop) -> NextStep:
@@ -309,11 +269,11 @@ def _discover(loop: Loop) -> NextStep:
         title="Discover tasks",
         text=f"{loop.calls} calls are here. Find out what recurs in them.",
         label="Discover tasks",
-        url=_url(loop, "discovery:start"),
+        url=loop.agent.address("discovery:start"),
         code="S3",
         right=Right.LABEL,
         post=True,
-        look_url=_url(loop, "traces:list"),
+        look_url=loop.agent.address("traces:list"),
         look_label="Open traces",
     )
 
@@ -322,16 +282,16 @@ def _accept(loop: Loop) -> NextStep:
     return _label(
         loop,
         "Accept a task",
-        f"{len(loop.found)} tasks wait for a decision. Begin with a frequent, machine-facing one.",
+        f"{len(loop.rows.found)} tasks wait for a decision. Begin with a frequent, machine-facing one.",
     )
 
 
 def _convert_next(loop: Loop) -> NextStep:
-    return _label(loop, "Convert the next task", f"{len(loop.found)} found tasks wait for a decision.")
+    return _label(loop, "Convert the next task", f"{len(loop.rows.found)} found tasks wait for a decision.")
 
 
 def _label(loop: Loop, title: str, text: str) -> NextStep:
-    url = _url(loop, "discovery:list")
+    url = loop.agent.address("discovery:list")
     return NextStep(
         title=title,
         text=text,
@@ -344,14 +304,14 @@ def _label(loop: Loop, title: str, text: str) -> NextStep:
 
 
 def _watch_gateway(loop: Loop) -> NextStep:
-    count = len(loop.live)
+    count = len(loop.rows.live)
     who = f"{count} specialists answer" if count > 1 else "A specialist answers"
     text = f"{who} now. See how often the teacher still has to."
     return NextStep(
         title="Watch the gateway",
         text=text,
         label="Open the gateway",
-        url=_url(loop, "gateway:overview"),
+        url=loop.agent.address("gateway:overview"),
         code="S6",
     )
 
@@ -361,6 +321,6 @@ def _collect_more(loop: Loop) -> NextStep:
         title="Collect more calls",
         text="Everything that was accepted is under way. New calls show new tasks.",
         label="Open traces",
-        url=_url(loop, "traces:list"),
+        url=loop.agent.address("traces:list"),
         code="S1",
     )

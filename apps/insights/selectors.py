@@ -15,7 +15,8 @@ from apps.events import selectors as events
 from apps.events.sentences import sentences
 from apps.insights import loop as loops
 from apps.insights.next_step import NextStep, choose
-from apps.jobs.models import Job, State
+from apps.jobs.models import State
+from apps.lifecycle.models import ConversionState
 from apps.rollouts.models import RolloutState
 
 CHANGES = 8
@@ -47,9 +48,14 @@ def where_it_stands(agent: Agent, membership: Membership) -> dict[str, Any]:
     }
 
 
-def running(agent: Agent) -> list[Job]:
-    """A few of the open jobs."""
-    return list(agent.jobs.open().select_related("workspace").order_by("-pk")[:RUNNING])
+def running(agent: Agent) -> dict[str, Any]:
+    """What goes on by itself: a few of the open jobs, and the conversions that wait for jobs."""
+    return {
+        "running": list(agent.jobs.open().select_related("workspace").order_by("-pk")[:RUNNING]),
+        "conversions": list(
+            agent.conversions.filter(state=ConversionState.OPEN).select_related("task", "agent")
+        ),
+    }
 
 
 def _step_url(agent: Agent, step: loops.Step) -> str:

@@ -39,7 +39,7 @@ def home(request: MemberRequest) -> HttpResponse:
         "insights/home.html",
         parts={
             "next": lambda: selectors.where_it_stands(agent, membership),
-            "running": lambda: {"running": selectors.running(agent)},
+            "running": lambda: selectors.running(agent),
             "changes": lambda: selectors.changes(agent.workspace, membership, since=since),
             "waits": lambda: {"worklist": selectors.worklist(agent, membership)},
         },

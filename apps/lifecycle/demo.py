@@ -13,6 +13,7 @@ from apps.team import services as team
 from slmhub.demo.people import DEMO_AGENT, DEMO_PASSWORD, DEMO_WORKSPACE, PEOPLE, STRANGER, Person
 
 CALLS = 6000
+LOAD_DEMO = "apps.lifecycle.jobs.load_demo"
 
 
 def prepare(*, calls: int = CALLS) -> Workspace:
@@ -37,7 +38,7 @@ def _make(calls: int) -> Workspace:
         agent=agent,
         actor=admin,
         title="Load the demo's traces",
-        entry="apps.lifecycle.jobs.load_demo",
+        entry=LOAD_DEMO,
         arguments={"agent_id": agent.pk, "calls": calls},
         right=Right.MANAGE,
     )

@@ -65,7 +65,7 @@ class Start:
 
 
 def starts() -> Iterator[Start]:
-    """Every call with an `entry`: a string, or a constant of the module that is one."""
+    """Every call with an `entry` and its `arguments`: a string, or a constant of the module that is one."""
     for path in APPS:
         tree = ast.parse(path.read_text())
         constants = {
@@ -78,7 +78,7 @@ def starts() -> Iterator[Start]:
         for node in ast.walk(tree):
             given = {word.arg: word.value for word in node.keywords} if isinstance(node, ast.Call) else {}
             # The helper itself hands both on to the row.
-            if "entry" not in given or path == ROOT / "apps/jobs/services.py":
+            if not {"entry", "arguments"} <= given.keys() or path == ROOT / "apps/jobs/services.py":
                 continue
             entry, arguments, where = (
                 given["entry"],

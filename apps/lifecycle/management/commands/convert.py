@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -12,12 +14,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.accounts.models import Agent, User
 from apps.accounts.rights import Right
 from apps.core import health
-from apps.core.errors import HubError
-from apps.jobs.models import Job
 from apps.jobs.runner import run
-from apps.lifecycle import processes
-from apps.lifecycle.services import convert, wait_for
+from apps.jobs.services import sweep
+from apps.lifecycle import processes, services
+from apps.lifecycle.models import Conversion, ConversionState
+from apps.lifecycle.selectors import report_on
 from apps.registry.selectors import teacher_of
+
+LOOK_EVERY_S = 0.3
 
 
 class Command(BaseCommand):
@@ -32,22 +36,43 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         agent = _agent(options["agent"], options["workspace"])
         actor = _actor(agent, options["person"])
-        with contextlib.ExitStack() as stack:
-            if health.processes():
-                wait = wait_for
-            else:
-                stack.enter_context(_own_servers(agent))
-                wait = _run_here
-            try:
-                report = convert(
-                    agent=agent, actor=actor, most_tasks=options["tasks"], wait=wait, say=self._say
-                )
-            except HubError as error:
-                raise CommandError(error.sentence) from error
-        self.stdout.write(json.dumps(report, indent=2))
+        drive = services.begin(agent=agent, actor=actor, most_tasks=options["tasks"])
+        if health.processes():
+            self._follow(drive, lambda waiting: time.sleep(LOOK_EVERY_S))
+        else:
+            with _own_servers(agent):
+                self._follow(drive, _work)
+        if drive.state == ConversionState.STOPPED:
+            raise CommandError(drive.reason)
+        self.stdout.write(json.dumps(report_on(drive), indent=2))
+        if stopped := drive.parts.filter(state=ConversionState.STOPPED).count():
+            raise CommandError(f"{stopped} of {drive.parts.count()} conversions stopped; see “reason”.")
 
-    def _say(self, text: str) -> None:
-        self.stderr.write(text)
+    def _follow(self, drive: Conversion, wait: Callable[[list[Conversion]], None]) -> None:
+        """Until the drive and its parts have ended, saying each change once."""
+        said: dict[int, str] = {}
+        has_judged = False
+        while True:
+            drive.refresh_from_db()
+            if drive.judged and not has_judged:
+                has_judged = True
+                for one in drive.judged:
+                    self.stderr.write(f"  {'✓' if one.candidate else '–'} {one.task}: {one.why}")
+            family = [drive, *drive.parts.select_related("task", "agent", "job").order_by("pk")]
+            for one in family:
+                words = f"{one}: {_standing(one)}"
+                if said.get(one.pk) != words:
+                    self.stderr.write(words)
+                    said[one.pk] = words
+            if not (waiting := [one for one in family if one.is_open]):
+                return
+            wait(waiting)
+
+
+def _standing(conversion: Conversion) -> str:
+    words = f"{conversion.get_state_display()}: {conversion.get_step_display()}".lower()
+    job = f", by “{conversion.job}”" if conversion.is_open and conversion.job else ""
+    return f"{words}{job}{'. ' if conversion.reason else ''}{conversion.reason}"
 
 
 def _agent(slug: str, workspace: str) -> Agent:
@@ -76,11 +101,14 @@ def _actor(agent: Agent, email: str) -> User:
     return min(able, key=lambda user: user.pk in approvers)
 
 
-def _run_here(job: Job) -> Job:
-    """No hub runs: this process does the work itself."""
-    run(job.pk)
-    job.refresh_from_db()
-    return wait_for(job)
+def _work(waiting: list[Conversion]) -> None:
+    """No hub runs: this process is keeper and worker."""
+    sweep()
+    for one in waiting:
+        services.advance(one)
+        if one.is_open and one.job is not None:
+            run(one.job.pk)
+    time.sleep(LOOK_EVERY_S)
 
 
 def _own_servers(agent: Agent) -> contextlib.AbstractContextManager[None]:
