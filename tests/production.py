@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.profile import missing, services
+from tests.profile import missing, postgres, redis
+from tests.workers import homes, run
 
 HERE = Path(__file__).parent
+SELECTED = "not browser and (not slow or production)"
 
 
 def tests_of_apps() -> list[Path]:
@@ -24,10 +25,17 @@ def main(arguments: list[str]) -> int:
         print(f"The production profile is NOT tested: {', '.join(absent)} missing.")
         return 0
     tests = arguments or [str(path) for path in tests_of_apps()]
-    with services() as environment, tempfile.TemporaryDirectory(prefix="hub-home-") as home:
-        print(f"production profile: {environment}", flush=True)
-        command = [sys.executable, "-m", "pytest", "-m", "not browser and (not slow or production)", *tests]
-        return subprocess.run(command, env={**os.environ, **environment, "HUB_HOME": home}).returncode
+    with tempfile.TemporaryDirectory(prefix="hub-tests-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        # PostgreSQL runs as another user than root.
+        folder.chmod(0o711)
+        database = stack.enter_context(postgres(folder))
+        for home in homes(folder):
+            address = stack.enter_context(redis(home))
+            (home / "redis").write_text(address)
+        print(f"production profile: {database}", flush=True)
+        environment = {"DATABASE_URL": database, "REDIS_URL": address}
+        return run(folder, environment, ["-m", SELECTED, *tests])
 
 
 if __name__ == "__main__":

@@ -41,9 +41,8 @@ def services() -> Iterator[dict[str, str]]:
     """Runs both servers for the length of a block and gives the environment that points at them."""
     with tempfile.TemporaryDirectory(prefix="hub-tests-") as folder, contextlib.ExitStack() as stack:
         Path(folder).chmod(0o711)
-        database = stack.enter_context(_postgres(Path(folder)))
-        redis = stack.enter_context(_redis(folder))
-        yield {"DATABASE_URL": database, "REDIS_URL": redis}
+        database = stack.enter_context(postgres(Path(folder)))
+        yield {"DATABASE_URL": database, "REDIS_URL": stack.enter_context(redis(Path(folder)))}
 
 
 def _unprivileged() -> dict[str, Any]:
@@ -55,7 +54,7 @@ def _unprivileged() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
+def postgres(folder: Path) -> Iterator[str]:
     data, port, drop = folder / "postgres", free_port(), _unprivileged()
     data.mkdir(mode=0o700)
     if drop:
@@ -97,10 +96,10 @@ def _wait_for_postgres(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _redis(folder: str) -> Iterator[str]:
+def redis(folder: Path) -> Iterator[str]:
     port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with _process([*command, "--dir", folder], {}):
+    with _process([*command, "--dir", str(folder)], {}):
         yield f"redis://127.0.0.1:{port}/0"
 
 
