@@ -2,11 +2,10 @@
 PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
-WALKTHROUGH := tests/end_to_end/test_walkthrough.py
 TEMPLATES := find templates -name '*.html' -print0 | xargs -0
 export PORT ?= 8000
 
-.PHONY: demo test bench bench-peers starter style types architecture unit production slow walkthrough format map
+.PHONY: demo test check bench bench-peers starter style format map types architecture embedded production changed
 
 demo: $(VENV)/.installed
 	$(RUN) manage.py demo
@@ -17,11 +16,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	.ci/install "$(PYTHON)" "$(VENV)" dev
 
+# Of both profiles every test, by two workers; types beside the style, since neither uses two cores.
 test: $(VENV)/.installed-dev
 	.ci/system-packages
-	$(MAKE) --no-print-directory style types architecture
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit production
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target slow walkthrough
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target types style architecture
+	$(MAKE) --no-print-directory embedded
+	$(MAKE) --no-print-directory production
+
+# Before a commit: the same without the slow tests, and of the fast ones those that the changes can touch.
+check: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target types style architecture changed
 
 # Python by ruff, templates by djade (tags) and djhtml (indentation), CSS and JavaScript by biome.
 style:
@@ -48,19 +52,14 @@ types:
 architecture:
 	$(VENV)/bin/lint-imports
 
-unit:
-	$(VENV)/bin/pytest tests -m "not slow and not browser"
-
-# Real processes, trained models, kills and the browser: one at a time, they measure.
-slow:
-	$(VENV)/bin/pytest tests -m "slow or browser" --ignore=$(WALKTHROUGH)
-
-# The longest of them trains for minutes on one core, while the others mostly wait.
-walkthrough:
-	home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && HUB_HOME="$$home" $(VENV)/bin/pytest $(WALKTHROUGH)
+embedded:
+	$(RUN) -m tests.embedded
 
 production:
 	$(RUN) -m tests.production
+
+changed:
+	$(RUN) -m tests.changed
 
 bench: $(VENV)/.installed-dev
 	$(RUN) -m benchmarks
