@@ -2,19 +2,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db.models.signals import post_migrate
 
+from tests.lanes import Lanes, lane_of, place_of
 from tests.template import put_copies
 from tests.workers import TEMPLATE
 from tests.world import World
-
-WALKTHROUGH = "end_to_end/test_walkthrough.py"
-# One server for all of a folder's tests.
-SHARING_A_SERVER = {"intake", "gateway"}
-# What takes longest begins, so that both workers end together.
-FIRST = (WALKTHROUGH, "slow", "upgrade", "ml/", "formats/test_memory.py", "intake")
 
 
 def pytest_configure() -> None:
@@ -22,28 +19,14 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two workers share the tests: what stays on one of them, and in which order they take it."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: place_of(group_of(item)))
-
-
-def group_of(item: pytest.Item) -> str:
-    """Of the slow ones, which start processes, kill and measure, never two run at a time."""
-    path = item.path.relative_to(Path(__file__).parent)
-    if path.as_posix() == WALKTHROUGH or path.parts[0] == "upgrade":
-        return path.as_posix()
-    if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
-        return "slow"
-    return path.parts[0] if path.parts[0] in SHARING_A_SERVER else path.as_posix()
-
-
-def place_of(group: str) -> int:
-    return next((place for place, start in enumerate(FIRST) if group.startswith(start)), len(FIRST))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: place_of(lane_of(item.nodeid)))
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +39,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """Before the databases are made: where a migrated one is at hand, they are copies of it."""
     if TEMPLATE in os.environ:
         put_copies(Path(os.environ[TEMPLATE]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_permissions_of_django() -> None:
+    """Nobody asks for them, and a test with real transactions would write all of them anew when it ends."""
+    from django.contrib.contenttypes.management import create_contenttypes
+
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 @pytest.fixture

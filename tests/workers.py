@@ -1,7 +1,7 @@
 """Runs pytest with two workers, each with a home, databases and a Redis of its own.
 
 Nothing is migrated there: the databases are copies of one that was (`template.py`). Which tests stay together
-on one worker, and which groups begin, is said in `conftest.py`.
+on one worker, and which begin, is said in `lanes.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run(folder: Path, environment: Mapping[str, str], arguments: Sequence[str]) 
     environment = {**os.environ, **environment, **template}
     subprocess.run([sys.executable, "-m", "tests.template"], cwd=ROOT, env=environment, check=True)
     options = [
-        "--dist=loadgroup",
+        "--dist=loadscope",
         "--no-loadscope-reorder",
         *(f"--tx={_worker(home)}" for home in homes(folder)),
     ]

@@ -112,7 +112,8 @@ def test_it_repeats_most_strings_that_it_has_never_seen() -> None:
 
 
 def test_it_trains_and_writes_a_model_that_loads(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "slmhub.ml.starter", "--out", str(tmp_path), "--minutes", "0.05"]
+    short = ["--minutes", "0.05", "--rows", "16"]
+    command = [sys.executable, "-m", "slmhub.ml.starter", "--out", str(tmp_path), *short]
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     load_model(tmp_path)

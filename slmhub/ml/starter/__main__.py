@@ -49,7 +49,7 @@ def main() -> None:
 
     progress = pretrain(model, encode, recipe, report=report)
     _save(model, tokenizer, options.out)
-    figures = {name: exact_match(model, rows) for name, rows in held_out(encode, rows=256).items()}
+    figures = {name: exact_match(model, rows) for name, rows in held_out(encode, rows=options.rows).items()}
     earlier = _earlier(options.continue_from)
     manifest = {
         "name": "slmhub-starter",
@@ -86,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=StarterRecipe.minutes, help="of processor time")
     parser.add_argument("--continue-from", type=Path, help="a folder that this command wrote before")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", type=int, default=256, help="held out of each skill, for the manifest")
     return parser.parse_args()
 
 
