@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import orjson
 from django.db import connection, models
 
@@ -77,7 +78,7 @@ def json_text(value: Any) -> str | None:
     if value is None:
         return None
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value, default=msgspec.to_builtins).decode()
     except TypeError:
         # Whole numbers of more than 64 bits.
         return json.dumps(value, separators=(",", ":"))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 from django.conf import settings
 from msgspec.structs import asdict
 
@@ -18,6 +18,7 @@ from apps.discovery.results import read_clusters, read_placed
 from apps.discovery.storing import store
 from apps.jobs.processes import run_child
 from apps.jobs.runner import JobContext
+from slmhub.ml.clustering.records import StageLine, Summary
 
 STAGES = {
     "collapse": "collapsing repeated texts",
@@ -42,15 +43,15 @@ def run(context: JobContext, *, run_id: int) -> dict[str, Any]:
     )
     context.log(f"{calls} answered calls")
     _cluster(context, folder)
-    summary = orjson.loads((folder / "summary.json").read_bytes())
+    summary = msgspec.json.decode((folder / "summary.json").read_bytes(), type=Summary)
     context.progress(0, 0, "storing tasks")
     clusters, places = read_clusters(summary), list(read_placed(folder / "places.jsonl"))
     with context.commit():
-        discovery.parameters = {**discovery.parameters, **summary["params"]}
+        discovery.parameters = summary.params
         discovery.save(update_fields=["parameters"])
         figures = store(discovery, clusters, places)
     shutil.rmtree(folder)
-    return {**asdict(figures), "seconds": summary["timings"]}
+    return {**asdict(figures), "seconds": summary.timings}
 
 
 def _fresh_folder(context: JobContext, run_id: int) -> Path:
@@ -78,20 +79,18 @@ def _cluster(context: JobContext, folder: Path) -> None:
 
 def _tell(context: JobContext, errors: Path) -> None:
     last = _last_stage(errors)
-    if last:
-        context.progress(last["done"], last["total"], STAGES.get(last["stage"], last["stage"]))
+    if last is not None:
+        context.progress(last.done, last.total, STAGES.get(last.stage, last.stage))
 
 
-def _last_stage(errors: Path) -> dict[str, Any]:
+def _last_stage(errors: Path) -> StageLine | None:
     """The newest progress line; libraries may write other lines between."""
     for line in reversed(_tail(errors).splitlines()):
         try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError:
+            return msgspec.json.decode(line, type=StageLine)
+        except msgspec.DecodeError:
             continue
-        if isinstance(row, dict) and "stage" in row:
-            return row
-    return {}
+    return None
 
 
 def _tail(path: Path, size: int = 2000) -> str:

@@ -12,6 +12,7 @@ from apps.core.models import Timestamped
 from apps.discovery.columns import KeyUse, RunFigures, TaskFigures
 from apps.jobs.models import Job
 from apps.traces.models import Audience, Span
+from slmhub.ml.clustering.records import Parameters
 
 
 class DiscoveryRun(Timestamped):
@@ -20,7 +21,7 @@ class DiscoveryRun(Timestamped):
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="discovery_runs")
     job = models.OneToOneField(Job, null=True, on_delete=models.SET_NULL, related_name="discovery_run")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    parameters = models.JSONField(default=dict)
+    parameters = StructField(Parameters, default=Parameters)
     figures = StructField(RunFigures, default=RunFigures)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
+import msgspec
 
 from apps.discovery.titles import readable
 from slmhub.ml.clustering.cells import parse_cell
+from slmhub.ml.clustering.records import PlacedLine, Summary
 
 NONE = -1
 SAME_TASK = 0.5
@@ -56,27 +56,27 @@ class Cluster:
 
 
 def read_placed(path: Path) -> Iterator[PlacedCall]:
+    decoder = msgspec.json.Decoder(PlacedLine)
     with path.open("rb") as file:
-        for line in file:
-            row = orjson.loads(line)
-            yield PlacedCall(int(row["id"]), row["cluster"], row["probability"], row["x"], row["y"])
+        for line in map(decoder.decode, file):
+            yield PlacedCall(int(line.id), line.cluster, line.probability, line.x, line.y)
 
 
-def read_clusters(summary: Mapping[str, Any]) -> list[Cluster]:
-    rows = summary["clusters"]
-    titles = readable([parse_cell(row["cell"]) for row in rows], [row["title"] for row in rows])
+def read_clusters(summary: Summary) -> list[Cluster]:
+    found = summary.clusters
+    titles = readable([parse_cell(one.cell) for one in found], [one.title for one in found])
     return [
         Cluster(
-            number=row["cluster"],
-            size=row["size"],
-            cell=row["cell"],
+            number=one.cluster,
+            size=one.size,
+            cell=one.cell,
             title=title[:200],
-            subtitle=row["subtitle"][:300],
-            keywords=row["keywords"],
-            exemplars=[int(one) for one in row["exemplars"]],
-            cohesion=row["cohesion"],
+            subtitle=one.subtitle[:300],
+            keywords=one.keywords,
+            exemplars=[int(call) for call in one.exemplars],
+            cohesion=one.cohesion,
         )
-        for row, title in zip(rows, titles, strict=True)
+        for one, title in zip(found, titles, strict=True)
     ]
 
 

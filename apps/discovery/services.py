@@ -47,9 +47,7 @@ def start_run(*, agent: Agent, actor: User | None) -> DiscoveryRun:
     calls = recurring_calls(agent).count()
     if not calls:
         raise NoCallsError(f"{agent} has no answered calls yet.", hint="Upload traces first.")
-    run = DiscoveryRun.objects.create(
-        agent=agent, started_by=actor, parameters={"seed": 0}, figures=RunFigures(calls=calls)
-    )
+    run = DiscoveryRun.objects.create(agent=agent, started_by=actor, figures=RunFigures(calls=calls))
     run.job = jobs.start(
         workspace=agent.workspace,
         agent=agent,

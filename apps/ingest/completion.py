@@ -8,7 +8,6 @@ stands; else the later revision's; else the one that came first. So that the ord
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from apps.ingest.details import bounded, split
 from apps.ingest.pending import FINGERPRINT_BYTES, MOST_MESSAGES, UnstorableError
 from apps.ingest.spans import MODEL_KINDS, USAGE, place_usage, settle, stated_kind, usage_of
 from apps.traces.models import Kind, Span
+from apps.traces.parts import Parts, Rank
 from slmhub.formats.records import Issue
 
 MOST_FINGERPRINTS = 64
@@ -33,8 +33,6 @@ _SEEN = (
 _SHOWS = ("kind", "session_id", "started_at", "message_ids", "output_id")
 _ABSENT: tuple[Any, ...] = (None, "", [], {})
 
-# (the span itself or a part of it, microseconds of its revision); a guess ranks below everything.
-Rank = tuple[int, int]
 GUESS: Rank = (-1, 0)
 
 
@@ -51,10 +49,10 @@ class Precedence:
     """Which of two values stands, and how it came to stand."""
 
     def __init__(self, row: Span, part: Span) -> None:
-        held = row.parts or {}
-        self.base: Rank = _rank(held["base"]) if "base" in held else rank_of(row)
-        self.own: dict[str, Rank] = {name: _rank(rank) for name, rank in held.get("ranks", {}).items()}
-        if held.get("guessed") and "started_at" not in self.own:
+        held = row.parts or Parts()
+        self.base: Rank = held.base or rank_of(row)
+        self.own: dict[str, Rank] = dict(held.ranks)
+        if held.guessed and "started_at" not in self.own:
             self.own["started_at"] = GUESS
         self.given = rank_of(part)
 
@@ -77,21 +75,16 @@ class Precedence:
         self.own[name] = rank
         return given
 
-    def written(self, names: set[str]) -> dict[str, Any]:
+    def write(self, parts: Parts, names: set[str]) -> None:
         """Only what differs from most is kept."""
         every = {name: self.of(name) for name in names}
         base = Counter(every.values()).most_common(1)[0][0] if every else self.base
-        own = {name: list(rank) for name, rank in every.items() if rank != base}
-        return {"base": list(base), **({"ranks": own} if own else {})}
+        parts.base, parts.ranks = base, {name: rank for name, rank in every.items() if rank != base}
 
 
 def rank_of(span: Span) -> Rank:
     revised = int(span.revised_at.timestamp() * 1_000_000) if span.revised_at else 0
     return int(not span.partial), revised
-
-
-def _rank(written: list[int]) -> Rank:
-    return written[0], written[1]
 
 
 def completed(row: Span, part: Span, library: Library) -> frozenset[str]:
@@ -126,9 +119,9 @@ class _Completion:
     def __init__(self, row: Span, part: Span, library: Library) -> None:
         self.row, self.part, self.library = row, part, library
         self.ranks = Precedence(row, part)
-        self.held: Mapping[str, Any] = row.parts or {}
-        self.given: Mapping[str, Any] = part.parts or {}
-        self.parts: dict[str, Any] = {key: self.held[key] for key in ("inherits",) if key in self.held}
+        self.held = row.parts or Parts()
+        self.given = part.parts or Parts()
+        self.parts = Parts(inherits=self.held.inherits)
         self.interleaved = self._interleaved()
 
     def run(self) -> None:
@@ -150,7 +143,8 @@ class _Completion:
         settle(row)
         row.partial = row.partial and part.partial
         row.revised_at = max((at for at in (row.revised_at, part.revised_at) if at), default=None)
-        row.parts = {**self.parts, **self.ranks.written(self._names(usage))}
+        self.ranks.write(self.parts, self._names(usage))
+        row.parts = self.parts
 
     def _names(self, usage: dict[str, Any]) -> set[str]:
         row = self.row
@@ -165,9 +159,9 @@ class _Completion:
     def _kind(self) -> str:
         held, given = (_known(stated_kind(span)) for span in (self.row, self.part))
         stated = self.ranks.stands("kind", held, given) or Kind.OTHER.value
-        wraps = "kind" in self.held or "kind" in self.given
+        wraps = bool(self.held.kind or self.given.kind)
         if wraps and stated in MODEL_KINDS:
-            self.parts["kind"] = stated
+            self.parts.kind = stated
             return Kind.CHAIN.value
         return str(stated)
 
@@ -178,41 +172,40 @@ class _Completion:
 
     def _session(self) -> None:
         row, part = self.row, self.part
-        stated = None if self.held.get("inherits") else row.session_id
+        stated = None if self.held.inherits else row.session_id
         chosen = self.ranks.stands("session_id", stated, part.session_id)
         if chosen is not None:
-            self.parts.pop("inherits", None)
+            self.parts.inherits = False
             row.session_id = chosen
 
     def _clock(self) -> None:
         row, part, ranks = self.row, self.part, self.ranks
-        guess = GUESS if self.given.get("guessed") else None
+        guess = GUESS if self.given.guessed else None
         if guess and ranks.of("started_at") == GUESS:
             row.started_at = min(row.started_at, part.started_at)
         else:
             row.started_at = ranks.stands("started_at", row.started_at, part.started_at, guess)
         is_guess = ranks.of("started_at") == GUESS
-        ended = ranks.stands("ended_at", self.held.get("ended_at"), self.given.get("ended_at"))
-        held = None if self.held.get("timed") else row.latency_ms
+        ended = ranks.stands("ended_at", self.held.ended_at, self.given.ended_at)
+        held = None if self.held.timed else row.latency_ms
         row.latency_ms = ranks.stands("latency_ms", held, part.latency_ms)
         if row.latency_ms is None and ended and not is_guess:
             passed = datetime.fromisoformat(ended) - row.started_at
             row.latency_ms = max(0.0, passed.total_seconds() * 1000)
-            self.parts["timed"] = True
-        self.parts |= {**({"guessed": True} if is_guess else {}), **({"ended_at": ended} if ended else {})}
+            self.parts.timed = True
+        self.parts.guessed, self.parts.ended_at = is_guess, ended
 
     def _messages(self) -> Span | None:
         """Which of the two the messages come from; None when they come from both."""
         row, part = self.row, self.part
         ids: list[int]
-        times: list[int] | None
+        times: list[int]
         if self.interleaved:
             ids, times = [pk for _, pk in self.interleaved], [time for time, _ in self.interleaved]
         else:
             ids = self.ranks.stands("messages", row.message_ids, part.message_ids)
-            times = (self.held if ids == row.message_ids else self.given).get("times")
-        if times:
-            self.parts["times"] = times
+            times = (self.held if ids == row.message_ids else self.given).times
+        self.parts.times = times
         if ids and ids != row.message_ids:
             own = next((span for span in (row, part) if span.message_ids[-1:] == ids[-1:]), None)
             row.input_preview = own.input_preview if own else self.library.preview(ids[-1])
@@ -221,7 +214,7 @@ class _Completion:
 
     def _interleaved(self) -> list[tuple[int, int]]:
         """Messages of both in the order of their times, each once. Raises UnstorableError."""
-        held, given = self.held.get("times"), self.given.get("times")
+        held, given = self.held.times, self.given.times
         if not held or not given:
             return []
         both = dict.fromkeys([*_timed(held, self.row), *_timed(given, self.part)])
@@ -290,7 +283,7 @@ class _Completion:
 
     def _issues(self) -> list[str]:
         issues = {*self.row.issues, *self.part.issues} - {Issue.WRAPS_MODEL_CALL.value}
-        return sorted({*issues, Issue.WRAPS_MODEL_CALL.value} if "kind" in self.parts else issues)
+        return sorted({*issues, Issue.WRAPS_MODEL_CALL.value} if self.parts.kind else issues)
 
 
 def _known(kind: str) -> str | None:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from apps.accounts.models import Agent
 from apps.contents.services import chunks
 from apps.ingest.lookup import spans_of_traces
 from apps.ingest.spans import MODEL_KINDS, demote
 from apps.traces.models import Span
+from apps.traces.parts import Parts
 
 # A batch changes at most so many stored spans of its traces.
 MOST_CHANGED = 20_000
@@ -55,7 +58,7 @@ def settled(agent: Agent, touched: Sequence[Span]) -> list[Change]:
     for member, session_id in heirs:
         if member.span is not None:
             member.span.session_id = session_id
-            member.span.parts = {**(member.span.parts or {}), "inherits": True}
+            member.span.parts = replace(member.span.parts or Parts(), inherits=True)
     return [Change(one.span, one.session_id) for one in members.values() if one.span is not None]
 
 
@@ -72,8 +75,8 @@ def _families(agent: Agent, touched: Sequence[Span]) -> list[dict[str, _Member]]
 
 def _member(said: Any, span: Span | None = None) -> _Member:
     """`said` is a span or a row of its `_COLUMNS`."""
-    parts = said.parts or {}
-    stated = str(parts.get("kind") or said.kind)
+    parts: Parts = said.parts or Parts()
+    stated = parts.kind or said.kind
     return _Member(
         pk=said.pk,
         span_id=said.span_id,
@@ -81,7 +84,7 @@ def _member(said: Any, span: Span | None = None) -> _Member:
         kind=stated,
         is_demoted=stated != said.kind,
         session_id=said.session_id,
-        inherits=bool(parts.get("inherits")),
+        inherits=parts.inherits,
         started_at=said.started_at,
         span=span,
     )

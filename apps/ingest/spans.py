@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from apps.accounts.models import Agent
 from apps.ingest.decode import ServedRecord
 from apps.ingest.pending import PendingSpan, aware, counted, fitted, is_of_the_demo, says_simulated
 from apps.traces.models import Audience, Emitter, Kind, Session, Source, Span, Status
+from apps.traces.parts import Parts
 from slmhub.formats import Record, signature
 from slmhub.formats.records import Issue, SpanKind
 
@@ -132,13 +135,13 @@ def place_usage(span: Span, usage: dict[str, Any]) -> None:
 
 def stated_kind(span: Span) -> str:
     """What its emitter calls it: a demoted wrapper still says that it is a model span."""
-    return str((span.parts or {}).get("kind") or span.kind)
+    return span.parts.kind if span.parts and span.parts.kind else span.kind
 
 
 def demote(span: Span) -> None:
     """Makes a chain of a model span that has another one below it: only the innermost is a call."""
     usage = usage_of(span)
-    span.parts = {**(span.parts or {}), "kind": stated_kind(span)}
+    span.parts = replace(span.parts or Parts(), kind=stated_kind(span))
     span.kind = Kind.CHAIN
     span.issues = sorted({*span.issues, Issue.WRAPS_MODEL_CALL.value})
     place_usage(span, usage)
@@ -149,16 +152,12 @@ def _usage_of(record: Record) -> dict[str, Any]:
     return {name: value for name, value in {**given, "cost": record.cost}.items() if value is not None}
 
 
-def _parts_of(item: PendingSpan) -> dict[str, Any] | None:
+def _parts_of(item: PendingSpan) -> Parts | None:
     """What the columns do not say but later parts of the span may need."""
     record = item.record
-    parts: dict[str, Any] = {}
-    if item.is_guess:
-        parts["guessed"] = True
+    parts = Parts(guessed=item.is_guess, times=record.message_times)
     if record.ended_at is not None and record.latency_ms is None:
-        parts["ended_at"] = aware(record.ended_at).isoformat()
-    if record.message_times:
-        parts["times"] = record.message_times
+        parts.ended_at = aware(record.ended_at).isoformat()
     if Issue.WRAPS_MODEL_CALL in item.issues and record.kind is SpanKind.CHAIN:
-        parts["kind"] = Kind.LLM.value
-    return parts or None
+        parts.kind = Kind.LLM.value
+    return parts if parts != Parts() else None

@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from apps.accounts.models import Agent, Workspace
 from apps.contents.models import Content
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
+from apps.traces.parts import Parts
 
 
 class Kind(models.TextChoices):
@@ -159,21 +161,20 @@ class Span(Timestamped):
     cost_computed = models.BooleanField(default=False, help_text="from the price book, not from the emitter")
     tools = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
     output = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
-    message_ids = models.JSONField(default=list)
+    message_ids = StructField(list[int], default=list)
     new_from = models.PositiveSmallIntegerField(default=0)
     parameters = models.JSONField(default=dict)
     attributes = models.JSONField(default=dict)
     # Attributes that are too long for this row, redacted like every content.
     details = models.ForeignKey(Content, null=True, on_delete=models.PROTECT, related_name="+")
-    issues = models.JSONField(default=list, help_text="what was odd, by the names of formats.Issue")
+    issues = StructField(list[str], default=list, help_text="what was odd, by the names of formats.Issue")
     dropped_attributes = models.PositiveIntegerField(default=0, help_text="cut off by the emitter's limits")
     # Only parts of the span have come so far (log events, a create without its update).
     partial = models.BooleanField(default=False)
     revised_at = models.DateTimeField(null=True, help_text="when its emitter last said something new of it")
     # Keyed hashes of what was delivered of it, 8 bytes each: a redelivery is recognised without a look at it.
     delivered = models.BinaryField(default=bytes, blank=True, editable=False)
-    # Of a span that came in parts: what must be known to complete it in any order (traces.completion.Parts).
-    parts = models.JSONField(null=True, editable=False)
+    parts = StructField[Parts | None](Parts, null=True, editable=False)
     input_preview = models.CharField(max_length=200, blank=True)
     output_preview = models.CharField(max_length=200, blank=True)
 

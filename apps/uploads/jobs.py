@@ -13,7 +13,6 @@ from apps.core.errors import HubError
 from apps.ingest.services import IngestSummary, ingest
 from apps.jobs.runner import JobContext
 from apps.traces.models import Source
-from apps.uploads import mappings
 from apps.uploads import services as uploads
 from apps.uploads.models import Upload
 from slmhub import formats
@@ -55,7 +54,7 @@ def import_upload(
     """Imports one uploaded file; a second attempt starts over and counts what is stored as duplicate."""
     upload = Upload.objects.select_related("agent__workspace", "mapping").get(pk=upload_id)
     rejects = uploads.rejects_path(upload)
-    rules = mappings.rules_of(upload.mapping) if upload.mapping else None
+    rules = upload.mapping.rules if upload.mapping else None
     with uploads.opened(upload) as stream, rejects.open("w", buffering=1) as refused:
         summary = ingest(
             agent=upload.agent,

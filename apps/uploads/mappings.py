@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO
 
-import msgspec
-
 from apps.accounts.models import Agent, User
 from apps.core.errors import HubError
 from apps.uploads import services as uploads
@@ -64,7 +62,7 @@ def _rules(given: dict[str, str], saved: Mapping | None) -> mapped.Mapping | Non
     if given:
         keys = {name: path for name, path in given.items() if path or name in mapped.PATHS}
         return mapped.Mapping(**keys)  # type: ignore[arg-type]
-    return rules_of(saved) if saved else None
+    return saved.rules if saved else None
 
 
 def _problem(rules: mapped.Mapping) -> str:
@@ -73,10 +71,6 @@ def _problem(rules: mapped.Mapping) -> str:
     except mapped.PathError as error:
         return str(error)
     return ""
-
-
-def rules_of(mapping: Mapping) -> mapped.Mapping:
-    return msgspec.convert(mapping.rules, mapped.Mapping)
 
 
 def choice(
@@ -96,7 +90,7 @@ def choice(
 
 
 def _saved(agent: Agent, found: Drawn, actor: User | None) -> Mapping:
-    values = {"rules": msgspec.to_builtins(found.rules), "made_by": actor}
+    values = {"rules": found.rules, "made_by": actor}
     return Mapping.objects.update_or_create(agent=agent, fingerprint=found.fingerprint, defaults=values)[0]
 
 

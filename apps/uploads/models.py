@@ -6,8 +6,10 @@ from django.conf import settings
 from django.db import models
 
 from apps.accounts.models import Agent, Workspace
+from apps.core.fields import StructField
 from apps.core.models import Timestamped
 from apps.jobs.models import Job
+from slmhub.formats import mapped
 
 
 class Mapping(Timestamped):
@@ -16,7 +18,7 @@ class Mapping(Timestamped):
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="mappings")
     # The sorted paths of the rows that it was drawn for, hashed.
     fingerprint = models.CharField(max_length=32)
-    rules = models.JSONField(help_text="formats.mapped.Mapping")
+    rules = StructField(mapped.Mapping, help_text="formats.mapped.Mapping")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
 
     class Meta:

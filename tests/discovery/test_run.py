@@ -149,4 +149,4 @@ def test_it_clusters_with_the_real_process(world: World) -> None:
     assert sorted(Task.objects.values_list("size", flat=True)) == [40, 40]
     assert run.job is not None
     assert run.job.result["tasks"] == 2
-    assert run.parameters["resolution"] == 5
+    assert run.parameters.resolution == 5

@@ -14,8 +14,9 @@ import pytest
 
 from slmhub.formats import signature
 from slmhub.ml.clustering.cells import cell_key, cell_of, parse_cell
-from slmhub.ml.clustering.pipeline import Options, Result, cluster
+from slmhub.ml.clustering.pipeline import Result, cluster
 from slmhub.ml.clustering.reading import read
+from slmhub.ml.clustering.records import Options
 
 ROOT = Path(__file__).parents[2]
 TAU = ROOT.parent / "shared/data/traces/tau_openai_chat.jsonl.gz"
@@ -131,18 +132,18 @@ def test_it_keeps_a_classifier_whole() -> None:
 
 def test_it_leaves_a_lonely_call_out(clustered: Result) -> None:
     assert clustered.labels[-1] == -1
-    assert clustered.summary["noise"] == 1
+    assert clustered.summary.noise == 1
 
 
 def test_it_names_and_shows_what_it_found(clustered: Result) -> None:
-    named = {cluster["cluster"]: cluster for cluster in clustered.summary["clusters"]}
+    named = {cluster.cluster: cluster for cluster in clustered.summary.clusters}
     (tool,) = clusters_by(clustered, "send_money")
-    assert named[tool]["title"] == "Send money (amount) after user"
-    assert len(set(named[tool]["exemplars"])) == 5
-    titles = [cluster["title"] for cluster in named.values()]
+    assert named[tool].title == "Send money (amount) after user"
+    assert len(set(named[tool].exemplars)) == 5
+    titles = [cluster.title for cluster in named.values()]
     assert len(set(titles)) == len(titles)
-    assert any("weather" in cluster["keywords"] for cluster in named.values())
-    assert sum(cluster["size"] for cluster in named.values()) + 1 == len(calls())
+    assert any("weather" in cluster.keywords for cluster in named.values())
+    assert sum(cluster.size for cluster in named.values()) + 1 == len(calls())
 
 
 def test_it_draws_a_map_that_keeps_a_task_together(clustered: Result) -> None:
@@ -156,7 +157,7 @@ def test_it_finds_the_same_for_the_same_seed(clustered: Result) -> None:
     again = found(calls(), seed=3)
     assert again.labels.tolist() == clustered.labels.tolist()
     assert again.points.tolist() == clustered.points.tolist()
-    assert again.summary["clusters"] == clustered.summary["clusters"]
+    assert again.summary.clusters == clustered.summary.clusters
 
 
 def test_it_puts_a_single_text_in_no_cluster() -> None:
@@ -218,10 +219,10 @@ def test_it_finds_tool_shaped_tasks_in_real_traces() -> None:
             cell = cell_of(messages, row["request"]["tools"], output)
             lines.append({"id": row["id"], "cell": cell, "ask": signature.mask(signature.last_ask(messages))})
     result = found(lines)
-    clusters = result.summary["clusters"]
+    clusters = result.summary.clusters
     assert 30 <= len(clusters) <= 120
-    assert result.summary["noise"] < 0.02 * len(lines)
-    assert "Cancel reservation (reservation_id) after user" in [cluster["title"] for cluster in clusters]
+    assert result.summary.noise < 0.02 * len(lines)
+    assert "Cancel reservation (reservation_id) after user" in [cluster.title for cluster in clusters]
     actions: dict[int, set[str]] = {}
     for line, label in zip(lines, result.labels.tolist(), strict=True):
         actions.setdefault(label, set()).add(parse_cell(line["cell"]).action)

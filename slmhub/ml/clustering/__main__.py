@@ -6,12 +6,14 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from slmhub.ml.clustering.reading import Batch, InputError, Kind, read
+from slmhub.ml.clustering.records import Options, PlacedLine, StageLine
 
 BAD_INPUT = 2
 PROGRESS_SECONDS = 0.5
@@ -31,11 +33,11 @@ class ProgressLines:
         if stage == self.stage and done < total and now - self.written_at < PROGRESS_SECONDS:
             return
         self.stage, self.written_at = stage, now
-        write_error({"stage": stage, "done": done, "total": total})
+        write_error(StageLine(stage, done=done, total=total))
 
 
-def write_error(row: dict[str, Any]) -> None:
-    sys.stderr.write(orjson.dumps(row).decode() + "\n")
+def write_error(row: StageLine | dict[str, Any]) -> None:
+    sys.stderr.write(msgspec.json.encode(row).decode() + "\n")
     sys.stderr.flush()
 
 
@@ -54,7 +56,7 @@ def run(batch: Batch, options: argparse.Namespace) -> None:
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
     # Imported late: a bad line is answered without waiting for the numeric libraries.
-    from slmhub.ml.clustering.pipeline import Options, cluster
+    from slmhub.ml.clustering.pipeline import cluster
 
     chosen = Options(
         seed=options.seed,
@@ -65,15 +67,21 @@ def run(batch: Batch, options: argparse.Namespace) -> None:
     )
     result = cluster(batch, chosen, progress=ProgressLines())
     labels, chances = result.labels.tolist(), result.probability.round(4).tolist()
-    rows: list[dict[str, Any]] = [
-        {"cluster": label, "probability": chance} for label, chance in zip(labels, chances, strict=True)
-    ]
-    if batch.kind is not Kind.TEXT:
-        points = zip(batch.items, rows, result.points.tolist(), strict=True)
-        rows = [{"id": item.id, **row, "x": x, "y": y} for item, row, (x, y) in points]
-    sys.stdout.buffer.writelines(orjson.dumps(row) + b"\n" for row in rows)
+    rows: Iterable[PlacedLine | dict[str, Any]]
+    if batch.kind is Kind.TEXT:
+        rows = (
+            {"cluster": label, "probability": chance} for label, chance in zip(labels, chances, strict=True)
+        )
+    else:
+        placed = zip(batch.items, labels, chances, result.points.tolist(), strict=True)
+        rows = (
+            PlacedLine(id=item.id, cluster=label, probability=chance, x=x, y=y)
+            for item, label, chance, (x, y) in placed
+        )
+    encode = msgspec.json.Encoder().encode
+    sys.stdout.buffer.writelines(encode(row) + b"\n" for row in rows)
     if options.summary:
-        options.summary.write_bytes(orjson.dumps(result.summary))
+        options.summary.write_bytes(encode(result.summary))
 
 
 def main() -> int:

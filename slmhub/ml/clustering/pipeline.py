@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
 from slmhub.ml.clustering import naming
@@ -25,6 +25,7 @@ from slmhub.ml.clustering.graph import (
 )
 from slmhub.ml.clustering.projection import positions
 from slmhub.ml.clustering.reading import Batch, Item, Kind
+from slmhub.ml.clustering.records import FoundCluster, Handled, Options, Parameters, Summary
 from slmhub.ml.clustering.splitting import is_closed_set, prompt_parts, topic_parts
 
 NONE = -1
@@ -36,15 +37,6 @@ ALWAYS_FAR = 0.25
 SAME_INTENT = 0.75
 CELL_ON_MAP = 0.7
 CELL_DIMENSIONS = 24
-
-
-@dataclass(frozen=True)
-class Options:
-    seed: int = 0
-    resolution: float = 5.0
-    min_size: int = 8
-    split_at: int = 60
-    tfidf: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class Result:
     labels: Labels
     probability: NDArray[np.float64]
     points: NDArray[np.float64]
-    summary: dict[str, Any]
+    summary: Summary
 
 
 @dataclass
@@ -105,15 +97,15 @@ def cluster(batch: Batch, options: Options, *, progress: Progress) -> Result:
     return Result(labels, probability, points, _summary(run, clusters, labels))
 
 
-def _summary(run: Run, clusters: list[dict[str, Any]], labels: Labels) -> dict[str, Any]:
-    return {
-        "clusters": clusters,
-        "noise": int((labels == NONE).sum()),
-        "distinct": len(run.texts),
-        "timings": run.timings,
-        "params": {**asdict(run.options), "embedder": EMBEDDER},
-        "progress": {"done": len(run.items), "total": len(run.items)},
-    }
+def _summary(run: Run, clusters: list[FoundCluster], labels: Labels) -> Summary:
+    return Summary(
+        clusters=clusters,
+        noise=int((labels == NONE).sum()),
+        distinct=len(run.texts),
+        timings=run.timings,
+        params=Parameters(**asdict(run.options), embedder=EMBEDDER),
+        progress=Handled(done=len(run.items), total=len(run.items)),
+    )
 
 
 def _assigned(parts: Sequence[Part], count: int) -> tuple[Labels, NDArray[np.float64]]:
@@ -209,47 +201,44 @@ def _is_one_task(items: Sequence[Item]) -> bool:
     return sum(item.machine for item in items) * 2 > len(items) or (bool(answers) and is_closed_set(answers))
 
 
-def _described(run: Run, parts: Sequence[Part]) -> list[dict[str, Any]]:
+def _described(run: Run, parts: Sequence[Part]) -> list[FoundCluster]:
     asks = [np.unique(run.ask[part.calls], return_index=True) for part in parts]
     pairs = [(int(ask), label) for label, (distinct, _) in enumerate(asks) for ask in distinct]
     texts = [run.texts[ask] for ask, _ in pairs]
     terms = naming.keywords(texts, np.array([label for _, label in pairs], dtype=np.int64), len(parts))
     described = []
     for label, (part, (distinct, first)) in enumerate(zip(parts, asks, strict=True)):
-        described.append(
-            _description(run, part, distinct, first) | {"cluster": label, "keywords": terms[label]}
-        )
+        found = _description(run, part, distinct, first)
+        described.append(replace(found, cluster=label, keywords=terms[label]))
     return _titled(described, parts)
 
 
-def _description(run: Run, part: Part, distinct: Labels, first: Labels) -> dict[str, Any]:
+def _description(run: Run, part: Part, distinct: Labels, first: Labels) -> FoundCluster:
     vectors = run.vectors[distinct]
     order = naming.central_order(vectors)
     calls = part.calls[first]
     spoken = [run.items[call].ask for call in calls]
     centre = normalised(run.vectors[run.ask[part.calls]].mean(axis=0))
-    return {
-        "cluster": NONE,
-        "size": len(part.calls),
-        "cell": part.cell.key if part.cell else "",
-        "part": part.number,
-        "title": naming.shortest_central(spoken, order.tolist()),
-        "subtitle": "",
-        "keywords": [],
-        "exemplars": [run.items[calls[at]].id for at in naming.exemplar_positions(order.tolist())],
-        "cohesion": round(float((run.vectors[run.ask[part.calls]] @ centre).mean()), 4),
-    }
+    return FoundCluster(
+        cluster=NONE,
+        size=len(part.calls),
+        cell=part.cell.key if part.cell else "",
+        part=part.number,
+        title=naming.shortest_central(spoken, order.tolist()),
+        exemplars=[run.items[calls[at]].id for at in naming.exemplar_positions(order.tolist())],
+        cohesion=round(float((run.vectors[run.ask[part.calls]] @ centre).mean()), 4),
+    )
 
 
-def _titled(described: list[dict[str, Any]], parts: Sequence[Part]) -> list[dict[str, Any]]:
+def _titled(described: list[FoundCluster], parts: Sequence[Part]) -> list[FoundCluster]:
     cells = [part.cell for part in parts]
     bare = [naming.title(cell, example="", told_apart=False) if cell else "" for cell in cells]
     repeated = naming.repeated(bare)
     for row, part, name in zip(described, parts, bare, strict=True):
-        row["subtitle"] = " · ".join(row["keywords"][: naming.SUBTITLE_TERMS])
+        row.subtitle = " · ".join(row.keywords[: naming.SUBTITLE_TERMS])
         if part.cell:
             apart = part.number is not None or name in repeated
-            row["title"] = naming.title(part.cell, example=row["title"], told_apart=apart)
+            row.title = naming.title(part.cell, example=row.title, told_apart=apart)
     return described
 
 
