@@ -91,7 +91,7 @@ def _answer(row: Json, issues: set[Issue]) -> Call:
         return Call(format=NAME, asked=Asked(), answered=answered, spoken=anthropic.PROVIDER)
 
     response = object_of(row.get("response"), "response")
-    logged = {"headers": {}, "body": response.get("body")}
+    logged: Json = {"headers": {}, "body": response.get("body")}
     if "status_code" in response:
         logged["status"] = response["status_code"]
     exchange = exchange_of({"response": logged})

@@ -26,25 +26,18 @@ def matches(row: Any) -> bool:
 
 def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
     """Raises MalformedError when the body is of no request that this product takes."""
-    body = _body_of(row)
+    body = next(row[key] for key in _BODIES if key in row)
+    if isinstance(body, str):
+        try:
+            body = decode(body)
+        except NotJsonError as error:
+            raise MalformedError(f"the captured body {error}") from error
     one_run = _ONE_RUN.search(row["path"])
     if one_run and isinstance(body, dict) and "post" not in body and "patch" not in body:
-        body = _batch_of(body, one_run["id"])
-    reader = next((reader for reader in _READERS if reader.matches(body)), None)
-    if reader is None:
-        raise MalformedError(f"the body sent to {row['path'][:100]} is no export of spans that is known here")
-    yield from reader.records(body)
-
-
-def _body_of(row: dict[str, Any]) -> Any:
-    body = next(row[key] for key in _BODIES if key in row)
-    if not isinstance(body, str):
-        return body
-    try:
-        return decode(body)
-    except NotJsonError as error:
-        raise MalformedError(f"the captured body {error}") from error
-
-
-def _batch_of(run: dict[str, Any], run_id: str | None) -> dict[str, Any]:
-    return {"patch": [{"id": run_id, **run}]} if run_id else {"post": [run]}
+        run_id = one_run["id"]
+        body = {"patch": [{"id": run_id, **body}]} if run_id else {"post": [body]}
+    for reader in _READERS:
+        if reader.matches(body):
+            yield from reader.records(body)
+            return
+    raise MalformedError(f"the body sent to {row['path'][:100]} is no export of spans that is known here")

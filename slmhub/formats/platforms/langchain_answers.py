@@ -12,7 +12,7 @@ from slmhub.formats.parts import assistant, text_part
 from slmhub.formats.platforms import langchain_messages
 from slmhub.formats.providers.names import finish_of
 from slmhub.formats.providers.shapes import Answered
-from slmhub.formats.records import Issue, Message, Usage
+from slmhub.formats.records import Issue, Usage
 
 _FINISH_KEYS = ("finish_reason", "stop_reason", "done_reason")
 _MODEL_KEYS = ("model_name", "model", "model_id")
@@ -28,7 +28,25 @@ def answered_in_generations(given: Any, issues: set[Issue]) -> Answered | None:
         return None
     if len(found) > 1:
         issues.add(Issue.SEVERAL_CHOICES)
-    return _answered(found[0], object_in(given.get("llm_output")), issues)
+
+    generation, whole = found[0], object_in(given.get("llm_output"))
+    message = object_in(generation.get("message"))
+    fields = langchain_messages.fields_of(message)
+    about, more = object_in(fields.get("response_metadata")), object_in(generation.get("generation_info"))
+    if langchain_messages.is_message(message) or isinstance(message.get("role"), str):
+        output = langchain_messages.message_of(message, issues)
+    else:
+        output = assistant([text_part(as_text(generation.get("text") or ""))])
+    reason = first_text([about, more], _FINISH_KEYS)
+    finish = finish_of(reason)
+    return Answered(
+        output=output,
+        usage=first_usage([usage_of(fields.get("usage_metadata")), _token_usage(about), _token_usage(whole)]),
+        finish_reason=finish,
+        finish_reason_given=reason if reason != finish else None,
+        model=first_text([about, whole], _MODEL_KEYS),
+        response_id=first_text([about, whole, fields], ("id",)) if message else None,
+    )
 
 
 def usage_of(metadata: Any) -> Usage:
@@ -53,28 +71,6 @@ def first_usage(usages: Iterable[Usage]) -> Usage:
             if value is not None:
                 known.setdefault(name, value)
     return Usage(**known)
-
-
-def _answered(generation: Json, whole: Json, issues: set[Issue]) -> Answered:
-    message = object_in(generation.get("message"))
-    fields = langchain_messages.fields_of(message)
-    about, more = object_in(fields.get("response_metadata")), object_in(generation.get("generation_info"))
-    given = first_text([about, more], _FINISH_KEYS)
-    finish = finish_of(given)
-    return Answered(
-        output=_output_of(message, generation, issues),
-        usage=first_usage([usage_of(fields.get("usage_metadata")), _token_usage(about), _token_usage(whole)]),
-        finish_reason=finish,
-        finish_reason_given=given if given != finish else None,
-        model=first_text([about, whole], _MODEL_KEYS),
-        response_id=first_text([about, whole, fields], ("id",)) if message else None,
-    )
-
-
-def _output_of(message: Json, generation: Json, issues: set[Issue]) -> Message:
-    if langchain_messages.is_message(message) or isinstance(message.get("role"), str):
-        return langchain_messages.message_of(message, issues)
-    return assistant([text_part(as_text(generation.get("text") or ""))])
 
 
 def _token_usage(place: Json) -> Usage:

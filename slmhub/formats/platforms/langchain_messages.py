@@ -6,11 +6,11 @@ content, …}` (also nested under `data`) and `{role, content, …}`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from slmhub.formats import chat_shapes
-from slmhub.formats.fields import as_text, objects_in
+from slmhub.formats.fields import as_text, object_in, objects_in
 from slmhub.formats.parts import (
     Part,
     audio_part,
@@ -54,8 +54,13 @@ def is_message(value: Any) -> bool:
     if _is_constructor(value):
         return _class_of(value) in _CLASSES
     if isinstance(value.get("role"), str):
-        return bool(_LANGCHAIN_KEYS & value.keys()) or _has_flat_calls(value)
-    return isinstance(value.get("type"), str) and value["type"] in _TYPES and _holds_message(value)
+        # OpenAI's calls hold a `function`, LangChain's are flat: `{name, args, id}`.
+        calls = objects_in(value.get("tool_calls"))
+        flat = bool(calls) and all("args" in call and "function" not in call for call in calls)
+        return flat or not _LANGCHAIN_KEYS.isdisjoint(value)
+    if not isinstance(value.get("type"), str) or value["type"] not in _TYPES:
+        return False
+    return "content" in value or "content" in object_in(value.get("data"))
 
 
 def message_of(value: dict[str, Any], issues: set[Issue]) -> Message:
@@ -66,14 +71,36 @@ def message_of(value: dict[str, Any], issues: set[Issue]) -> Message:
         except MalformedError:
             pass
     fields = fields_of(value)
-    role = _role_of(value, fields)
-    parts = list(_parts_of(fields.get("content")))
+    given = fields.get("content")
+    kind = _class_of(value) if _is_constructor(value) else str(value.get("type"))
+    kind = _CLASSES.get(kind, kind)
+    if kind not in _ROLES:
+        kind = str(fields.get("role") or "user")
+
+    parts: list[Part] = []
+    for item in given if isinstance(given, list) else [given]:
+        if isinstance(item, dict):
+            parts.append(_part_of(item))
+        elif item is not None and given != "":
+            parts.append(text_part(as_text(item)))
     calls = _calls_of(fields, parts, issues)
     content = [part for part in parts if part.get("type") not in _CALLS]
-    message: Message = {"role": role, "content": content_of([*_reasoning_of(fields, content), *content])}
-    if message["content"] is None and isinstance(fields.get("content"), str):
-        message["content"] = fields["content"] if not calls else None
-    return _finished(message, fields, calls)
+    # DeepSeek and others: the reasoning stands beside the message, where no part repeats it.
+    thought = object_in(fields.get("additional_kwargs")).get("reasoning_content")
+    if thought and isinstance(thought, str) and not any(part.get("type") == "reasoning" for part in content):
+        content.insert(0, reasoning_part(thought))
+
+    message: Message = {"role": _ROLES.get(kind, kind), "content": content_of(content)}
+    if message["content"] is None and isinstance(given, str) and not calls:
+        message["content"] = given
+    if calls:
+        message["tool_calls"] = calls
+    for key in ("name", "tool_call_id"):
+        if isinstance(fields.get(key), str) and fields[key]:
+            message[key] = fields[key]
+    if message["role"] == "tool":
+        message.setdefault("tool_call_id", "")
+    return message
 
 
 def fields_of(value: dict[str, Any]) -> dict[str, Any]:
@@ -82,69 +109,23 @@ def fields_of(value: dict[str, Any]) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else value
 
 
-def _is_constructor(value: dict[str, Any]) -> bool:
-    return value.get("type") == "constructor" and isinstance(value.get("kwargs"), dict)
-
-
-def _class_of(value: dict[str, Any]) -> str:
-    path = value.get("id")
-    return str(path[-1]) if isinstance(path, list) and path else ""
-
-
-def _has_flat_calls(value: dict[str, Any]) -> bool:
-    calls = objects_in(value.get("tool_calls"))
-    return bool(calls) and all("args" in call and "function" not in call for call in calls)
-
-
-def _holds_message(value: dict[str, Any]) -> bool:
-    data = value.get("data")
-    return "content" in value or (isinstance(data, dict) and "content" in data)
-
-
-def _role_of(value: dict[str, Any], fields: dict[str, Any]) -> str:
-    given = _class_of(value) if _is_constructor(value) else value.get("type")
-    kind = _CLASSES.get(str(given), str(given))
-    if kind in _ROLES:
-        return _ROLES[kind]
-    role = str(fields.get("role") or "user")
-    return _ROLES.get(role, role)
-
-
-def _parts_of(content: Any) -> Iterator[Part]:
-    if content is None or content == "":
-        return
-    for item in content if isinstance(content, list) else [content]:
-        if isinstance(item, str):
-            yield text_part(item)
-        elif isinstance(item, dict):
-            yield _part_of(item)
-        elif item is not None:
-            yield text_part(as_text(item))
-
-
 def _part_of(part: dict[str, Any]) -> Part:
     kind = part.get("type")
-    if not isinstance(kind, str):
-        return text_part(part["text"]) if isinstance(part.get("text"), str) else text_part(as_text(part))
-    if kind in _TEXTS and isinstance(part.get("text"), str):
+    if isinstance(part.get("text"), str) and (not isinstance(kind, str) or kind in _TEXTS):
         return text_part(part["text"])
-    if kind in _REASONING:
-        return _reasoning_part_of(part)
-    return _media_part_of(part, kind)
-
-
-def _reasoning_part_of(part: dict[str, Any]) -> Part:
-    given = part.get("thinking") or part.get("reasoning") or part.get("text")
-    if isinstance(given, str):
-        return reasoning_part(given)
-    steps = part.get("summary")
-    texts = [step["text"] for step in steps if _has_text(step)] if isinstance(steps, list) else []
-    return reasoning_part("\n".join(texts)) if texts else part
+    if not isinstance(kind, str):
+        return text_part(as_text(part))
+    if kind not in _REASONING:
+        return _media_part_of(part, kind)
+    thought = part.get("thinking") or part.get("reasoning") or part.get("text")
+    if isinstance(thought, str):
+        return reasoning_part(thought)
+    steps = [step["text"] for step in objects_in(part.get("summary")) if isinstance(step.get("text"), str)]
+    return reasoning_part("\n".join(steps)) if steps else part
 
 
 def _media_part_of(part: dict[str, Any], kind: str) -> Part:
-    source = part.get("source") if isinstance(part.get("source"), dict) else part
-    assert isinstance(source, dict)
+    source = part["source"] if isinstance(part.get("source"), dict) else part
     encoded = source.get("data") or source.get("base64")
     mime = str(source.get("mime_type") or source.get("media_type") or "")
     if kind == "image" and isinstance(source.get("url"), str):
@@ -160,15 +141,20 @@ def _media_part_of(part: dict[str, Any], kind: str) -> Part:
 
 def _calls_of(fields: dict[str, Any], parts: Iterable[Part], issues: set[Issue]) -> list[dict[str, Any]]:
     """The calls once each; the model's own argument text, where it is kept, before LangChain's reading."""
-    more = fields.get("additional_kwargs")
-    verbatim = objects_in(more.get("tool_calls")) if isinstance(more, dict) else []
+    verbatim = objects_in(object_in(fields.get("additional_kwargs")).get("tool_calls"))
     given = [*objects_in(fields.get("tool_calls")), *objects_in(fields.get("invalid_tool_calls"))]
     inline = [part for part in parts if part.get("type") in _CALLS]
-    texts = {call["id"]: call for call in (_call_of(item, issues) for item in verbatim)}
+    texts = {}
+    for item in verbatim:
+        call = _call_of(item, issues)
+        texts[call["id"]] = call
     calls = {}
     for index, item in enumerate(given or verbatim or inline):
         call = _call_of(item, issues)
-        calls[call["id"] or index] = texts.get(call["id"], call) if call["id"] else call
+        if call["id"]:
+            calls[call["id"]] = texts.get(call["id"], call)
+        else:
+            calls[index] = call
     return list(calls.values())
 
 
@@ -179,23 +165,10 @@ def _call_of(item: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
     return tool_call(item.get("call_id") or item.get("id"), named.get("name"), arguments, issues)
 
 
-def _reasoning_of(fields: dict[str, Any], content: Iterable[Part]) -> Iterator[Part]:
-    more = fields.get("additional_kwargs")
-    text = more.get("reasoning_content") if isinstance(more, dict) else None
-    if isinstance(text, str) and text and not any(part.get("type") == "reasoning" for part in content):
-        yield reasoning_part(text)
+def _is_constructor(value: dict[str, Any]) -> bool:
+    return value.get("type") == "constructor" and isinstance(value.get("kwargs"), dict)
 
 
-def _finished(message: Message, fields: dict[str, Any], calls: list[dict[str, Any]]) -> Message:
-    if calls:
-        message["tool_calls"] = calls
-    for key in ("name", "tool_call_id"):
-        if isinstance(fields.get(key), str) and fields[key]:
-            message[key] = fields[key]
-    if message["role"] == "tool":
-        message.setdefault("tool_call_id", "")
-    return message
-
-
-def _has_text(step: Any) -> bool:
-    return isinstance(step, dict) and isinstance(step.get("text"), str)
+def _class_of(value: dict[str, Any]) -> str:
+    path = value.get("id")
+    return str(path[-1]) if isinstance(path, list) and path else ""

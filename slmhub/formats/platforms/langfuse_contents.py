@@ -60,10 +60,18 @@ def asked_of(kind: SpanKind, body: Json, hints: Json, issues: set[Issue]) -> Ask
         return Asked(messages=_tool_messages(body, hints, issues))
     if kind is SpanKind.EMBEDDING:
         return Asked(messages=texts_asked(given))
-    given, appended = _without_tools(_as_request(_called_with(given)))
+    given = _called_with(given)
+    definitions: list[Json] = []
+    if isinstance(given, list) and any(object_in(item).get("type") in _ITEMS for item in given):
+        # Items of OpenAI's Responses, which are no chat messages.
+        given = {"input": given}
+    elif isinstance(given, list):
+        # Langfuse's LangChain handler appends the tool definitions to the messages, with a tool's role.
+        definitions = [item["content"] for item in given if _is_definition(item)]
+        given = [_with_content(item) for item in given if not _is_definition(item)]
     asked = Asked() if given in _NOT_GIVEN else asked_from(given, issues)
     if kind is SpanKind.LLM:
-        _add_beside(asked, body, hints, appended, issues)
+        _add_beside(asked, body, hints, definitions, issues)
     asked.messages = [tidied(message) for message in asked.messages]
     return asked
 
@@ -75,22 +83,31 @@ def answered_of(kind: SpanKind, body: Json, hints: Json, issues: set[Issue]) -> 
     if kind is SpanKind.EMBEDDING:
         return Answered(attributes={"vectors": vectors_in(given)} if given not in _NOT_GIVEN else {})
     choice = given if isinstance(given, dict) and isinstance(given.get("message"), dict) else {}
-    if called := _vercel_message(given, issues):
+    called = _vercel_message(given, issues)
+    if called:
         answered = Answered(output=called)
     else:
         answered = Answered() if given in _NOT_GIVEN else answered_from(choice.get("message", given), issues)
     answered.output = tidied(answered.output) if answered.output else None
     if answered.finish_reason is None:
-        _add_finish(answered, first_text([choice], ("finish_reason",)) or _finish_beside(body, hints))
+        reason = first_text([choice], ("finish_reason",)) or _finish_beside(body, hints)
+        answered.finish_reason = finish_of(reason)
+        answered.finish_reason_given = reason if reason != answered.finish_reason else None
     return answered
+
+
+def _finish_beside(body: Json, hints: Json) -> str | None:
+    reasons = decoded(hints.get("gen_ai.response.finish_reasons"))
+    if isinstance(reasons, list) and reasons:
+        return text_of(reasons[0])
+    parameters = object_in(decoded(body.get("modelParameters")))
+    return first_text([hints], ("ai.response.finishReason",)) or first_text([parameters], ("finishReason",))
 
 
 def is_tool_result(body: Json) -> bool:
     """LangChain's tools come as plain spans; the message that they answer says what they are."""
-    given = decoded(body.get("output"))
-    return (
-        isinstance(given, dict) and given.get("type") == "tool" and isinstance(given.get("tool_call_id"), str)
-    )
+    given = object_in(decoded(body.get("output")))
+    return given.get("type") == "tool" and isinstance(given.get("tool_call_id"), str)
 
 
 def _called_with(given: Any) -> Any:
@@ -103,48 +120,14 @@ def _called_with(given: Any) -> Any:
     return kwargs if kwargs and not args else given
 
 
-def _as_request(given: Any) -> Any:
-    """A list of what is no chat message: items of OpenAI's Responses, BeeAI's messages."""
-    if not isinstance(given, list):
-        return given
-    if any(object_in(item).get("type") in _ITEMS for item in given):
-        return {"input": given}
-    return [_with_content(item) for item in given]
-
-
 def _with_content(item: Any) -> Any:
     """BeeAI's messages hold their text as `text`."""
-    if (
-        isinstance(item, dict)
-        and "role" in item
-        and "content" not in item
-        and isinstance(item.get("text"), str)
-    ):
-        return {**{key: value for key, value in item.items() if key != "text"}, "content": item["text"]}
-    return item
-
-
-def _vercel_message(given: Any, issues: set[Issue]) -> Message | None:
-    """Vercel's answers: `[{toolCallId, toolName, input}]`, or `{text, toolCalls}`."""
-    text = given.get("text") if isinstance(given, dict) else None
-    calls = given.get("toolCalls") if isinstance(given, dict) else given
-    found = objects_in(decoded(calls))
-    if not found or not all("toolCallId" in call and "toolName" in call for call in found):
-        return None
-    parts = [text_part(text)] if isinstance(text, str) and text else []
-    made = [
-        tool_call(call["toolCallId"], call["toolName"], either(call, "input", "args"), issues)
-        for call in found
-    ]
-    return assistant(parts, made)
-
-
-def _without_tools(given: Any) -> tuple[Any, list[Json]]:
-    """Langfuse's LangChain handler appends the tool definitions to the messages, with the role of a tool."""
-    if not isinstance(given, list):
-        return given, []
-    tools = [item["content"] for item in given if _is_definition(item)]
-    return ([item for item in given if not _is_definition(item)], tools) if tools else (given, [])
+    if not isinstance(item, dict) or "role" not in item or "content" in item:
+        return item
+    if not isinstance(item.get("text"), str):
+        return item
+    message = {key: value for key, value in item.items() if key != "text"}
+    return {**message, "content": item["text"]}
 
 
 def _is_definition(item: Any) -> bool:
@@ -154,22 +137,40 @@ def _is_definition(item: Any) -> bool:
     return isinstance(content, dict) and isinstance(content.get("function"), dict)
 
 
-def _add_beside(asked: Asked, body: Json, hints: Json, appended: list[Json], issues: set[Issue]) -> None:
+def _vercel_message(given: Any, issues: set[Issue]) -> Message | None:
+    """Vercel's answers: `[{toolCallId, toolName, input}]`, or `{text, toolCalls}`."""
+    text = given.get("text") if isinstance(given, dict) else None
+    found = objects_in(decoded(given.get("toolCalls") if isinstance(given, dict) else given))
+    if not found or not all("toolCallId" in call and "toolName" in call for call in found):
+        return None
+    calls = [
+        tool_call(call["toolCallId"], call["toolName"], either(call, "input", "args"), issues)
+        for call in found
+    ]
+    return assistant([text_part(text)] if isinstance(text, str) and text else [], calls)
+
+
+def _add_beside(asked: Asked, body: Json, hints: Json, definitions: list[Json], issues: set[Issue]) -> None:
+    """Parameters, tools and a system prompt that stand apart from the messages of a model call."""
     response = object_in(decoded(body.get("output")))
-    given = object_in(decoded(body.get("modelParameters")))
-    asked.parameters = {
-        **asked.parameters,
-        **{
-            key: value
-            for key, value in given.items()
-            if value not in _NOT_GIVEN and key not in _NO_PARAMETERS
-        },
-    }
+    parameters = object_in(decoded(body.get("modelParameters")))
+    for key, value in parameters.items():
+        if value not in _NOT_GIVEN and key not in _NO_PARAMETERS:
+            asked.parameters[key] = value
     if not asked.tools:
-        found = appended or next((tools for tools in _tool_lists(body, given, hints, response) if tools), [])
+        found = definitions or next(
+            (tools for tools in _tool_lists(body, parameters, hints, response) if tools), []
+        )
         asked.tools = [definition_of(tool) for tool in found]
-    if not any(message.get("role") in ("system", "developer") for message in asked.messages):
-        asked.messages = [*_instructions(hints, response, issues), *asked.messages]
+    if any(message.get("role") in ("system", "developer") for message in asked.messages):
+        return
+    apart = decoded(hints.get("gen_ai.system_instructions"))
+    text = response.get("instructions") if response.get("object") == "response" else None
+    if isinstance(apart, list) and apart:
+        system = asked_from([{"role": "system", "parts": apart}], issues).messages
+        asked.messages = [*system, *asked.messages]
+    elif isinstance(text, str) and text:
+        asked.messages = [{"role": "system", "content": text}, *asked.messages]
 
 
 def _tool_lists(body: Json, parameters: Json, hints: Json, response: Json) -> Iterator[list[Json]]:
@@ -191,28 +192,6 @@ def _tool_lists(body: Json, parameters: Json, hints: Json, response: Json) -> It
 def _tools_in(value: Any) -> list[Json]:
     given = decoded(value)
     return objects_in([decoded(item) for item in given]) if isinstance(given, list) else []
-
-
-def _instructions(hints: Json, response: Json, issues: set[Issue]) -> list[Message]:
-    """The system prompt where it stands apart from the messages."""
-    apart = decoded(hints.get("gen_ai.system_instructions"))
-    if isinstance(apart, list) and apart:
-        return asked_from([{"role": "system", "parts": apart}], issues).messages
-    text = response.get("instructions") if response.get("object") == "response" else None
-    return [{"role": "system", "content": text}] if isinstance(text, str) and text else []
-
-
-def _finish_beside(body: Json, hints: Json) -> str | None:
-    given = decoded(hints.get("gen_ai.response.finish_reasons"))
-    if isinstance(given, list) and given:
-        return text_of(given[0])
-    beside = object_in(decoded(body.get("modelParameters")))
-    return first_text([hints], ("ai.response.finishReason",)) or first_text([beside], ("finishReason",))
-
-
-def _add_finish(answered: Answered, given: str | None) -> None:
-    answered.finish_reason = finish_of(given)
-    answered.finish_reason_given = given if given != answered.finish_reason else None
 
 
 def _tool_messages(body: Json, hints: Json, issues: set[Issue]) -> list[Message]:
@@ -238,9 +217,8 @@ def _tool_output(body: Json, hints: Json) -> Message | None:
 
 
 def tool_name(body: Json, hints: Json) -> str:
-    return first_text([hints], ("gen_ai.tool.name", "ai.toolCall.name", "tool.name")) or as_text(
-        body.get("name") or ""
-    )
+    named = first_text([hints], ("gen_ai.tool.name", "ai.toolCall.name", "tool.name"))
+    return named or as_text(body.get("name") or "")
 
 
 def _call_id(body: Json, hints: Json) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from slmhub.formats.fields import excerpt_of, object_in, telling
+from slmhub.formats.fields import excerpt_of, telling
 from slmhub.formats.merge import demote_wrappers
 from slmhub.formats.platforms.langfuse_observations import (
     TraceFacts,
@@ -48,11 +48,15 @@ def records(row: Any) -> Iterator[Record | Reject]:
     elif isinstance(row.get("data"), list) and isinstance(row.get("meta"), dict):
         yield from _of_list(row["data"])
     elif isinstance(row.get("observations"), list):
-        yield from _of_trace(
-            row.get("trace") if isinstance(row.get("trace"), dict) else row, row["observations"]
-        )
+        trace = row.get("trace")
+        yield from _of_trace(trace if isinstance(trace, dict) else row, row["observations"])
     elif _is_snake(row):
-        yield from records(_camel(row))
+        renamed = {"model": row.get("provided_model_name")}
+        for key, value in row.items():
+            if key != "provided_model_name":
+                first, *rest = key.split("_")
+                renamed[first + "".join(word.capitalize() for word in rest)] = value
+        yield from records(renamed)
     elif _is_observation(row):
         yield observation_record(row, TraceFacts(), format=NAME)
     else:
@@ -73,16 +77,6 @@ def _is_snake(row: dict[str, Any]) -> bool:
     return row.keys() >= _SNAKE_OBSERVATION or row.keys() >= _SNAKE_TRACE
 
 
-def _camel(row: dict[str, Any]) -> dict[str, Any]:
-    renamed = {_camel_key(key): value for key, value in row.items() if key != "provided_model_name"}
-    return {"model": row.get("provided_model_name"), **renamed}
-
-
-def _camel_key(key: str) -> str:
-    first, *rest = key.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
 def _of_list(rows: list[Any]) -> Iterator[Record | Reject]:
     found: list[Record | Reject] = []
     for index, row in enumerate(rows):
@@ -95,19 +89,17 @@ def _of_list(rows: list[Any]) -> Iterator[Record | Reject]:
     yield from _demoted(found)
 
 
-def _of_trace(trace: Any, observations: list[Any]) -> Iterator[Record | Reject]:
-    facts: TraceFacts = facts_of(object_in(trace))
+def _of_trace(trace: dict[str, Any], observations: list[Any]) -> Iterator[Record | Reject]:
+    facts = facts_of(trace)
     found: list[Record | Reject] = []
     for index, body in enumerate(observations):
         try:
             if not isinstance(body, dict):
                 raise MalformedError("is no object")
-            found.append(
-                observation_record({"traceId": object_in(trace).get("id"), **body}, facts, format=NAME)
-            )
+            found.append(observation_record({"traceId": trace.get("id"), **body}, facts, format=NAME))
         except MalformedError as error:
             found.append(Reject(0, f"observations[{index}]: {error}", excerpt_of(body)))
-    yield from _demoted([*_root_of(object_in(trace), found), *found])
+    yield from _demoted([*_root_of(trace, found), *found])
 
 
 def _root_of(trace: dict[str, Any], found: list[Record | Reject]) -> list[Record | Reject]:

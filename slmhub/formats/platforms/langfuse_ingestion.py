@@ -54,11 +54,21 @@ def records(row: Any) -> Iterator[Record | Reject]:
     What a trace of the same batch says of session, user, environment and tags, its observations get too.
     Raises MalformedError when `batch` is no list.
     """
-    read = [_event_or_reason(event, index) for index, event in enumerate(_batch_of(row))]
+    batch = _batch_of(row)
+    read = [_event_or_reason(event, index) for index, event in enumerate(batch)]
     events = [item for item in read if isinstance(item, Event)]
-    facts, starts = _facts_of(events), _starts_of(events)
-    emitter = _emitter_of(row)
-    for given, item in zip(_batch_of(row), read, strict=True):
+    facts = _facts_of(events)
+    # An update says when its first token came, the create when it began.
+    starts: dict[str, Any] = {}
+    for event in events:
+        observation_id = text_of(event.body.get("id"))
+        if observation_id and event.type in _OBSERVATIONS and event.body.get("startTime"):
+            starts[observation_id] = event.body["startTime"]
+    metadata = object_in(row.get("metadata"))
+    sdk = text_of(metadata.get("sdk_name") or metadata.get("sdk_integration"))
+    version = text_of(metadata.get("sdk_version"))
+    emitter = " ".join(text for text in (sdk, version) if text)
+    for given, item in zip(batch, read, strict=True):
         if isinstance(item, str):
             yield Reject(0, item, excerpt_of(given))
         elif item.type != _LOG:
@@ -93,16 +103,16 @@ def batch_of_scores(body: Any) -> Json:
     scores = body if isinstance(body, list) else [body]
     if not all(isinstance(score, dict) for score in scores):
         raise MalformedError("the body must be a score or a list of scores")
-    return {"batch": [_event_of_score(score) for score in scores]}
-
-
-def _event_of_score(score: Json) -> Json:
-    at = score.get("timestamp") or datetime.now(UTC).isoformat()
     return {
-        "id": text_of(score.get("id")) or content_id(score),
-        "type": _SCORE,
-        "timestamp": at,
-        "body": score,
+        "batch": [
+            {
+                "id": text_of(score.get("id")) or content_id(score),
+                "type": _SCORE,
+                "timestamp": score.get("timestamp") or datetime.now(UTC).isoformat(),
+                "body": score,
+            }
+            for score in scores
+        ]
     }
 
 
@@ -114,57 +124,38 @@ def _batch_of(row: Any) -> list[Any]:
 
 
 def _event_or_reason(given: Any, index: int) -> Event | str:
-    try:
-        return _event_of(given)
-    except MalformedError as error:
-        return f"batch[{index}]: {error}"
-
-
-def _event_of(given: Any) -> Event:
+    """The event, or why it is refused."""
+    where = f"batch[{index}]: "
     if not isinstance(given, dict):
-        raise MalformedError("an event must be an object")
-    id, kind = text_of(given.get("id")), given.get("type")
+        return where + "an event must be an object"
+    id, kind, body = text_of(given.get("id")), given.get("type"), given.get("body")
     if id is None:
-        raise MalformedError("the event has no id")
+        return where + "the event has no id"
     if not isinstance(kind, str) or kind not in _TYPES:
-        raise MalformedError(f"the type {str(kind)[:50]!r} is unknown")
+        return where + f"the type {str(kind)[:50]!r} is unknown"
     at = instant_of(given.get("timestamp"), set())
     if at is None:
-        raise MalformedError("the event has no usable timestamp")
-    body = given.get("body")
+        return where + "the event has no usable timestamp"
     if not isinstance(body, dict):
-        raise MalformedError("the body must be an object")
-    _check_body(kind, body)
-    return Event(id, kind, at, body)
-
-
-def _check_body(kind: str, body: Json) -> None:
+        return where + "the body must be an object"
     if kind in _UPDATES and text_of(body.get("id")) is None:
-        raise MalformedError(f"{kind} has no body.id: it updates nothing")
+        return where + f"{kind} has no body.id: it updates nothing"
     if kind == _SCORE and (text_of(body.get("name")) is None or text_of(body.get("traceId")) is None):
-        raise MalformedError("score-create needs body.name and body.traceId")
+        return where + "score-create needs body.name and body.traceId"
+    return Event(id, kind, at, body)
 
 
 def _facts_of(events: list[Event]) -> dict[str, TraceFacts]:
     """By trace id; of several events for one trace the later value of each field."""
     found: dict[str, TraceFacts] = {}
     for event in events:
-        if event.type == _TRACE and (trace_id := text_of(event.body.get("id")) or event.id):
-            told = msgspec.structs.asdict(facts_of(event.body))
-            held = msgspec.structs.asdict(found.get(trace_id, TraceFacts()))
-            found[trace_id] = TraceFacts(**{name: told[name] or held[name] for name in told})
+        if event.type != _TRACE:
+            continue
+        trace_id = text_of(event.body.get("id")) or event.id
+        told = msgspec.structs.asdict(facts_of(event.body))
+        held = msgspec.structs.asdict(found.get(trace_id, TraceFacts()))
+        found[trace_id] = TraceFacts(**{name: told[name] or held[name] for name in told})
     return found
-
-
-def _starts_of(events: list[Event]) -> dict[str, Any]:
-    """By observation: an update says when its first token came, the create when it began."""
-    return {
-        id: event.body["startTime"]
-        for event in events
-        if event.type in _OBSERVATIONS
-        and event.body.get("startTime")
-        and (id := text_of(event.body.get("id")))
-    }
 
 
 def _record_of(event: Event, facts: dict[str, TraceFacts], starts: dict[str, Any]) -> Record:
@@ -203,9 +194,3 @@ def _score_of(event: Event) -> Record:
         partial=True,
         revised_at=event.at,
     )
-
-
-def _emitter_of(row: Json) -> str:
-    metadata = object_in(row.get("metadata"))
-    told = (metadata.get("sdk_name") or metadata.get("sdk_integration"), metadata.get("sdk_version"))
-    return " ".join(text for value in told if (text := text_of(value)))

@@ -14,6 +14,7 @@ from slmhub.formats.fields import (
     instant_of,
     number_of,
     object_in,
+    objects_in,
     outcome_of,
     telling,
     text_of,
@@ -62,6 +63,7 @@ _USER_KEYS = ("langfuse.user.id", "user.id")
 _THREAD_KEYS = ("session_id", "thread_id", "conversation_id")
 _AGENT_KEYS = ("gen_ai.agent.name", "agent_name", "agent.name")
 _PROVIDER_KEYS = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider")
+_COST_KEYS = ("costDetails", "providedCostDetails", "totalCost", "calculatedTotalCost", "usage")
 _KEPT = ("level", "version", "release", "promptId", "promptName", "promptVersion", "public", "bookmarked")
 _NO_METADATA = frozenset({"attributes", "resourceAttributes", "scope", "tools"})
 # Content and counts that were read from the observation itself.
@@ -85,10 +87,11 @@ class TraceFacts(msgspec.Struct, kw_only=True):
 
 
 def facts_of(trace: Json) -> TraceFacts:
+    environment = text_of(trace.get("environment"))
     return TraceFacts(
         session=text_of(trace.get("sessionId")),
         user=text_of(trace.get("userId")),
-        environment=_environment_of(trace),
+        environment=None if environment == _NO_ENVIRONMENT else environment,
         tags=texts_of(decoded(trace.get("tags"))),
     )
 
@@ -108,9 +111,8 @@ def observation_record(body: Json, facts: TraceFacts, *, format: str) -> Record:
     record.attributes = _attributes_of(body, metadata, hints)
     _add_model(record, body, hints, asked, answered)
     _add_times(record, body, issues)
-    count_usage(
-        record, usage_of(decoded(body.get("usageDetails")) or body.get("usage")), cost_of(_costed(body))
-    )
+    usage = usage_of(decoded(body.get("usageDetails")) or body.get("usage"))
+    count_usage(record, usage, cost_of({key: decoded(body[key]) for key in _COST_KEYS if key in body}))
     return _with_issues(record, issues)
 
 
@@ -133,11 +135,11 @@ def trace_record(body: Json, *, format: str) -> Record:
 def scores_of(given: Any) -> Json:
     """Scores by name, each with its value and what was said about it."""
     scores = {}
-    for score in given if isinstance(given, list) else ():
-        if isinstance(score, dict) and (name := text_of(score.get("name"))):
-            scores[name] = telling(
-                {key: score.get(key) for key in ("stringValue", "dataType", "source", "comment", "id")}
-            ) | {"value": score.get("value")}
+    for score in objects_in(given):
+        name = text_of(score.get("name"))
+        if name:
+            about = {key: score.get(key) for key in ("stringValue", "dataType", "source", "comment", "id")}
+            scores[name] = {**telling(about), "value": score.get("value")}
     return scores
 
 
@@ -147,10 +149,9 @@ def _kind_of(body: Json, hints: Json) -> SpanKind:
         return SpanKind.CHAIN
     if kind is not SpanKind.CHAIN:
         return kind
-    operation = first_text([hints], _OPERATION_KEYS)
     if is_tool_result(body):
         return SpanKind.TOOL
-    return _OPERATIONS.get(operation or "", kind)
+    return _OPERATIONS.get(first_text([hints], _OPERATION_KEYS) or "", kind)
 
 
 def _identified(body: Json, facts: TraceFacts, metadata: Json, *, format: str) -> Record:
@@ -172,31 +173,21 @@ def _identified(body: Json, facts: TraceFacts, metadata: Json, *, format: str) -
         agent=first_text([hints, metadata], _AGENT_KEYS),
         environment=own.environment or facts.environment,
         tags=list(dict.fromkeys([*own.tags, *trace_tags, *facts.tags])),
-        error=_error_of(body),
+        error=as_text(body.get("statusMessage") or "error")[:2000] if body.get("level") == "ERROR" else None,
         emitter=_emitter_of(metadata),
         format=format,
     )
 
 
-def _environment_of(body: Json) -> str | None:
-    given = text_of(body.get("environment"))
-    return None if given == _NO_ENVIRONMENT else given
-
-
-def _error_of(body: Json) -> str | None:
-    if body.get("level") != "ERROR":
-        return None
-    return as_text(body.get("statusMessage") or "error")[:2000]
-
-
 def _emitter_of(metadata: Json) -> str:
+    """The instrumentation's name and version, else those of the SDK."""
     scope = object_in(decoded(metadata.get("scope")))
     resource = object_in(decoded(metadata.get("resourceAttributes")))
-    for named, name, version in (
-        (scope, "name", "version"),
-        (resource, "telemetry.sdk.name", "telemetry.sdk.version"),
+    for place, keys in (
+        (scope, ("name", "version")),
+        (resource, ("telemetry.sdk.name", "telemetry.sdk.version")),
     ):
-        told = [text for key in (name, version) if (text := text_of(named.get(key)))]
+        told = texts_of([place.get(key) for key in keys])
         if told:
             return " ".join(told)
     return ""
@@ -245,33 +236,23 @@ def _milliseconds(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() * 1000
 
 
-def _costed(body: Json) -> Json:
-    keys = ("costDetails", "providedCostDetails", "totalCost", "calculatedTotalCost", "usage")
-    return {key: decoded(body[key]) for key in keys if key in body}
-
-
 def _attributes_of(body: Json, metadata: Any, hints: Json) -> Json:
     given = object_in(metadata)
     resource = object_in(decoded(given.get("resourceAttributes")))
-    raw = {key: value for key, value in hints.items() if not _is_said(key)}
+    raw = {key: value for key, value in hints.items() if key not in _SAID_WHOLE and not key.startswith(_SAID)}
     kind = text_of(body.get("type"))
-    told = {key: body.get(key) for key in _KEPT}
-    return raw | telling(
-        {
-            **told,
-            "observation_type": kind if kind and _KINDS.get(kind.upper()) in (None, SpanKind.OTHER) else None,
-            "level": None if body.get("level") == "DEFAULT" else body.get("level"),
-            "status_message": None if body.get("level") == "ERROR" else text_of(body.get("statusMessage")),
-            "metadata": {k: v for k, v in given.items() if k not in _NO_METADATA} if given else metadata,
-            "resource": {key: value for key, value in resource.items() if key.startswith("service.")},
-            "outcome": outcome_of(given),
-            "scores": scores_of(decoded(body.get("scores"))),
-        }
-    )
-
-
-def _is_said(key: str) -> bool:
-    return key in _SAID_WHOLE or key.startswith(_SAID)
+    is_told_by_kind = kind is None or _KINDS.get(kind.upper(), SpanKind.OTHER) is not SpanKind.OTHER
+    level, message = body.get("level"), text_of(body.get("statusMessage"))
+    attributes = {key: body.get(key) for key in _KEPT} | {
+        "observation_type": None if is_told_by_kind else kind,
+        "level": None if level == "DEFAULT" else level,
+        "status_message": None if level == "ERROR" else message,
+        "metadata": {k: v for k, v in given.items() if k not in _NO_METADATA} if given else metadata,
+        "resource": {key: value for key, value in resource.items() if key.startswith("service.")},
+        "outcome": outcome_of(given),
+        "scores": scores_of(decoded(body.get("scores"))),
+    }
+    return raw | telling(attributes)
 
 
 def _with_issues(record: Record, issues: set[Issue]) -> Record:

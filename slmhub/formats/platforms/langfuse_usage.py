@@ -24,9 +24,13 @@ def usage_of(details: Any) -> Usage:
     alone make the total, or the keys are those of an API that includes it.
     """
     counts = _counts_of(object_in(details))
-    inputs = {key: count for key, count in counts.items() if _is_input_detail(key)}
+    inputs = {
+        key: count
+        for key, count in counts.items()
+        if key not in _INPUT and (key.startswith(_OF_INPUT) or key in _CACHED or key in _WRITTEN)
+    }
     outputs = {
-        key: count for key, count in counts.items() if key.startswith(_OF_OUTPUT) and key not in _OUTPUT
+        key: count for key, count in counts.items() if key not in _OUTPUT and key.startswith(_OF_OUTPUT)
     }
     usage = Usage(
         input=_first(counts, _INPUT),
@@ -35,42 +39,43 @@ def usage_of(details: Any) -> Usage:
         cache_write=_detail(inputs, _WRITTEN),
         reasoning=_detail({**outputs, **counts}, _REASONING),
     )
-    if not _includes_details(counts, usage):
-        usage.input = _sum_of(usage.input, inputs)
-        usage.output = _sum_of(usage.output, outputs)
+    is_nested = any("." in key for key in counts)
+    total = _first(counts, _TOTAL)
+    if is_nested or (total is not None and total == (usage.input or 0) + (usage.output or 0)):
+        return usage
+    usage.input = _sum_of(usage.input, inputs)
+    usage.output = _sum_of(usage.output, outputs)
     return usage
+
+
+def _counts_of(details: dict[str, Any]) -> dict[str, int]:
+    """Every count by its key; those of a nested object, as OpenAI has them, by "outer.inner"."""
+    flat = dict(details)
+    for key, value in details.items():
+        for name, count in object_in(value).items():
+            flat[f"{key}.{name}"] = count
+    counts = {}
+    for key, value in flat.items():
+        count = tokens_of(value)
+        if count is not None:
+            counts[key] = count
+    return counts
 
 
 def cost_of(body: dict[str, Any]) -> float | None:
     """USD of an observation; a cost of nothing is no cost."""
     for key in ("costDetails", "providedCostDetails"):
-        details = {
-            name: cost for name, value in object_in(body.get(key)).items() if (cost := number_of(value))
-        }
-        if details:
-            return details.get("total") or sum(details.values())
+        details = {name: number_of(value) for name, value in object_in(body.get(key)).items()}
+        costs = {name: cost for name, cost in details.items() if cost}
+        if costs:
+            return costs.get("total") or sum(costs.values())
     usage = object_in(body.get("usage"))
     places = ((body, "totalCost"), (body, "calculatedTotalCost"), (usage, "totalCost"), (usage, "total_cost"))
-    return next((cost for place, key in places if (cost := number_of(place.get(key)))), None)
-
-
-def _counts_of(details: dict[str, Any]) -> dict[str, int]:
-    flat = dict(details)
-    for key, value in details.items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{name}": count for name, count in value.items()})
-    return {key: count for key, value in flat.items() if (count := tokens_of(value)) is not None}
-
-
-def _is_input_detail(key: str) -> bool:
-    return (key.startswith(_OF_INPUT) or key in _CACHED or key in _WRITTEN) and key not in _INPUT
-
-
-def _includes_details(counts: dict[str, int], usage: Usage) -> bool:
-    if any("." in key for key in counts):
-        return True
-    total = _first(counts, _TOTAL)
-    return total is not None and total == (usage.input or 0) + (usage.output or 0)
+    for place, key in places:
+        cost = number_of(place.get(key))
+        if cost:
+            return cost
+    return None
 
 
 def _detail(counts: dict[str, int], names: tuple[str, ...]) -> int | None:

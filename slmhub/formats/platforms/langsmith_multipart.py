@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import zstandard
 
+from slmhub.formats.fields import object_in
 from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.records import MalformedError
 
@@ -61,7 +62,14 @@ def batch_of(body: bytes, content_type: str, *, largest: int = LARGEST) -> dict[
                 raise MultipartError("its name is none of post, patch, feedback and attachment")
         except MultipartError as error:
             batch["rejected"].append({"part": part.name[:200], "reason": str(error)})
-    _note_attachments(runs, attached)
+    # Only now, for an attachment may come before its run.
+    for part in attached:
+        _, run_id, name = (*part.name.split(".", 2), "")[:3]
+        for operation in _OPERATIONS:
+            run = runs.get((operation, run_id))
+            if run:
+                fact = {"content_type": part.content_type, "bytes": len(part.data)}
+                run["attachments"] = {**object_in(run.get("attachments")), name: fact}
     for (operation, _), run in runs.items():
         batch[operation].append(run)
     return batch
@@ -133,23 +141,17 @@ def _end_of(plain: bytes, delimiter: bytes, start: int) -> int:
     headers_end = plain.find(b"\r\n\r\n", start, start + _MOST_HEADERS)
     if headers_end < 0:
         raise MultipartError("a part has no headers, or headers that do not end")
-    length = _length_in(plain[start:headers_end])
-    if length is not None:
-        end = headers_end + 4 + length
-        if plain.startswith(b"\r\n" + delimiter, end):
-            return end
+    for line in plain[start:headers_end].split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit() and len(value) < 20:
+            end = headers_end + 4 + int(value)
+            if plain.startswith(b"\r\n" + delimiter, end):
+                return end
+            break
     end = plain.find(b"\r\n" + delimiter, headers_end + 2)
     if end < 0:
         raise MultipartError("the last part does not end: the body is cut off")
     return end
-
-
-def _length_in(head: bytes) -> int | None:
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit() and len(value) < 20:
-            return int(value)
-    return None
 
 
 def _part_of(raw: bytes) -> Part:
@@ -180,13 +182,3 @@ def _add_run_part(runs: dict[tuple[str, str], dict[str, Any]], operation: str, n
         raise MultipartError("a run must be a JSON object")
     run = runs.setdefault((operation, run_id), {"id": run_id})
     run.update({field: value} if field else value)
-
-
-def _note_attachments(runs: dict[tuple[str, str], dict[str, Any]], attached: list[Part]) -> None:
-    for part in attached:
-        _, run_id, name = (*part.name.split(".", 2), "")[:3]
-        for operation in _OPERATIONS:
-            if run := runs.get((operation, run_id)):
-                noted = run.get("attachments")
-                fact = {"content_type": part.content_type, "bytes": len(part.data)}
-                run["attachments"] = {**(noted if isinstance(noted, dict) else {}), name: fact}

@@ -46,5 +46,6 @@ def count_usage(record: Record, usage: Usage, cost: float | None) -> None:
     if record.kind in MODEL_CALLS:
         record.usage, record.cost = usage, cost
         return
-    reported = {name: count for name in Usage.__struct_fields__ if (count := getattr(usage, name))}
+    counts = {name: getattr(usage, name) for name in Usage.__struct_fields__}
+    reported = {name: count for name, count in counts.items() if count}
     record.attributes.update(telling({"usage_reported": reported, "cost_reported": cost or None}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from slmhub.formats.fields import excerpt_of, object_in, objects_in, text_of
+from slmhub.formats.fields import excerpt_of, object_in, objects_in, text_of, texts_of
 from slmhub.formats.otlp.read import records_of_spans
 from slmhub.formats.otlp.wire import EventData, SpanData
 from slmhub.formats.records import MalformedError, Record, Reject
@@ -29,6 +29,10 @@ def matches(row: Any) -> bool:
     )
 
 
+def _is_span(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("spanContext"), dict) and "attributes" in value
+
+
 def records(row: Any) -> Iterator[Record | Reject]:
     """The spans of one span, a list of them, or lists by operation. Raises MalformedError."""
     if isinstance(row, dict) and row.keys() == _CAPTURE_SUMMARY:
@@ -36,23 +40,14 @@ def records(row: Any) -> Iterator[Record | Reject]:
     if _is_span(row):
         yield from records_of_spans([_span_of(row)])
         return
-    for given in _spans_in(row):
-        try:
-            spans = [_span_of(given)]
-        except MalformedError as error:
-            yield Reject(0, str(error), excerpt_of(given))
-            continue
-        yield from records_of_spans(spans)
-
-
-def _spans_in(row: Any) -> Iterator[Any]:
-    lists = row.values() if isinstance(row, dict) else [row]
-    for spans in lists:
-        yield from spans if isinstance(spans, list) else ()
-
-
-def _is_span(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("spanContext"), dict) and "attributes" in value
+    for spans in row.values() if isinstance(row, dict) else [row]:
+        for given in spans if isinstance(spans, list) else ():
+            try:
+                span = _span_of(given)
+            except MalformedError as error:
+                yield Reject(0, str(error), excerpt_of(given))
+                continue
+            yield from records_of_spans([span])
 
 
 def _span_of(given: Any) -> SpanData:
@@ -64,6 +59,15 @@ def _span_of(given: Any) -> SpanData:
     if trace_id is None or span_id is None:
         raise MalformedError("spanContext has no traceId or no spanId")
     parent = object_in(given.get("parentSpanContext"))
+    scope = object_in(given.get("instrumentationScope") or given.get("instrumentationLibrary"))
+    events = [
+        EventData(
+            text_of(event.get("name")) or "",
+            _nanoseconds(event.get("time")),
+            object_in(event.get("attributes")),
+        )
+        for event in objects_in(given.get("events"))
+    ]
     return SpanData(
         trace_id=trace_id.lower(),
         span_id=span_id.lower(),
@@ -74,22 +78,11 @@ def _span_of(given: Any) -> SpanData:
         end_ns=_nanoseconds(given.get("endTime")),
         attributes=object_in(given.get("attributes")),
         dropped=_whole(given.get("droppedAttributesCount")),
-        events=[_event_of(event) for event in objects_in(given.get("events"))],
+        events=events,
         status_code=_whole(status.get("code")),
         status_message=text_of(status.get("message")) or "",
-        scope=_scope_of(given),
+        scope=" ".join(texts_of([scope.get("name"), scope.get("version")])),
         resource=object_in(object_in(given.get("resource")).get("attributes")),
-    )
-
-
-def _scope_of(given: dict[str, Any]) -> str:
-    scope = object_in(given.get("instrumentationScope") or given.get("instrumentationLibrary"))
-    return " ".join(text for key in ("name", "version") if (text := text_of(scope.get(key))))
-
-
-def _event_of(event: dict[str, Any]) -> EventData:
-    return EventData(
-        text_of(event.get("name")) or "", _nanoseconds(event.get("time")), object_in(event.get("attributes"))
     )
 
 
