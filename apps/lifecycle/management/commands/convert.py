@@ -56,8 +56,8 @@ class Command(BaseCommand):
             drive.refresh_from_db()
             if drive.judged and not has_judged:
                 has_judged = True
-                for one in drive.judged:
-                    self.stderr.write(f"  {'✓' if one.candidate else '–'} {one.task}: {one.why}")
+                for task in drive.judged:
+                    self.stderr.write(f"  {'✓' if task.candidate else '–'} {task.task}: {task.why}")
             family = [drive, *drive.parts.select_related("task", "agent", "job").order_by("pk")]
             for one in family:
                 words = f"{one}: {_standing(one)}"
