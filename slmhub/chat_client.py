@@ -5,8 +5,8 @@ It never follows a redirect: that would carry the key to a host that nobody type
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -54,85 +54,108 @@ class Patience:
 
 
 class Response:
-    """An answer whose head is there."""
+    """An answer; `async with` asks for it, and inside the block its head is there."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.content_type = response.content_type
+    status: int
+    content_type: str
+
+    def __init__(self, asking: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> None:
+        self._asking = asking
+
+    async def __aenter__(self) -> Self:
+        """Raises UnreachableError."""
+        try:
+            self._response = await self._asking.__aenter__()
+        except _BROKEN as error:
+            raise _in_our_words(error) from error
+        self.status, self.content_type = self._response.status, self._response.content_type
+        return self
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await self._asking.__aexit__(*exception)
 
     async def read(self, most: int | None = None) -> bytes:
         """All of it. Raises UnreachableError when it breaks off, AnswerTooLongError beyond `most` bytes."""
-        with _translated():
-            if most is None:
-                return await self._response.read()
-            parts = bytearray()
-            async for part in self._response.content.iter_any():
-                parts += part
-                if len(parts) > most:
-                    raise AnswerTooLongError(f"more than {most:,} bytes")
-            return bytes(parts)
+        if most is not None:
+            return await self._at_most(most)
+        try:
+            return await self._response.read()
+        except _BROKEN as error:
+            raise _in_our_words(error) from error
+
+    async def _at_most(self, most: int) -> bytes:
+        body = bytearray()
+        async for chunk in self.chunks():
+            body += chunk
+            if len(body) > most:
+                raise AnswerTooLongError(f"more than {most:,} bytes")
+        return bytes(body)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises UnreachableError when it breaks off."""
-        with _translated():
+        try:
             async for chunk in self._response.content.iter_any():
                 yield chunk
+        except _BROKEN as error:
+            raise _in_our_words(error) from error
 
 
 class ChatClient:
-    """Keeps its connections open; belongs to the event loop in which it is entered."""
+    """Keeps its connections open; belongs to the event loop in which it is opened."""
 
-    _session: aiohttp.ClientSession
+    _session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
+    def open(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)
         # Answers pass through the gateway as they are, so nobody is asked to compress them.
         self._session = aiohttp.ClientSession(connector=connector, headers={"accept-encoding": "identity"})
+
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        self.open()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await self._session.close()
+        await self.close()
 
-    def complete(
-        self, endpoint: Endpoint, request: Mapping[str, Any], patience: Patience
-    ) -> contextlib.AbstractAsyncContextManager[Response]:
-        """POST /chat/completions. Raises UnreachableError."""
-        return self._asked(endpoint, "POST", "/chat/completions", patience, orjson.dumps(request))
+    def complete(self, endpoint: Endpoint, request: Mapping[str, Any], patience: Patience) -> Response:
+        """POST /chat/completions."""
+        headers = {**endpoint.headers, "content-type": "application/json"}
+        return self._ask(
+            "POST", f"{endpoint.base_url}/chat/completions", headers, patience, orjson.dumps(request)
+        )
 
-    def models(
-        self, endpoint: Endpoint, patience: Patience
-    ) -> contextlib.AbstractAsyncContextManager[Response]:
-        """GET /models. Raises UnreachableError."""
-        return self._asked(endpoint, "GET", "/models", patience)
+    def models(self, endpoint: Endpoint, patience: Patience) -> Response:
+        """GET /models."""
+        return self._ask("GET", f"{endpoint.base_url}/models", endpoint.headers, patience)
 
-    @contextlib.asynccontextmanager
-    async def _asked(
-        self, endpoint: Endpoint, method: str, path: str, patience: Patience, body: bytes | None = None
-    ) -> AsyncIterator[Response]:
-        headers = {**endpoint.headers, **({"content-type": "application/json"} if body is not None else {})}
+    def _ask(
+        self, method: str, url: str, headers: dict[str, str], patience: Patience, body: bytes | None = None
+    ) -> Response:
+        if self._session is None:
+            raise RuntimeError("the client has not been opened")
         timeout = aiohttp.ClientTimeout(total=patience.total_s, sock_connect=patience.connect_s)
-        with _translated():
-            response = await self._session.request(
-                method,
-                endpoint.base_url + path,
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
+        return Response(
+            self._session.request(
+                method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             )
-        async with response:
-            yield Response(response)
+        )
 
 
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """What goes wrong on the way, in the words of this module."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise TimedOutError(type(error).__name__) from error
-    except aiohttp.ClientConnectorError as error:
-        raise NobodyThereError(type(error).__name__) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise UnreachableError(type(error).__name__) from error
+_BROKEN = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+def _in_our_words(error: Exception) -> UnreachableError:
+    name = type(error).__name__
+    if isinstance(error, TimeoutError):
+        return TimedOutError(name)
+    return (
+        NobodyThereError(name) if isinstance(error, aiohttp.ClientConnectorError) else UnreachableError(name)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.core.raw_asgi import Receive, discard_rest
-from apps.gateway.answers import Refusal
+from apps.gateway.refusals import Refusal
 
 LARGEST_BODY = 16 * 1024**2
 # A caller reads the refusal only after it has sent its body; beyond this the connection is cut.

@@ -12,7 +12,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from apps.accounts.models import Agent
-from apps.gateway.answers import TEACHER
+from apps.gateway.backends.teacher import TEACHER
 from apps.rollouts.models import Route
 from apps.traces.models import Source, Span, SpanQuerySet
 

@@ -12,26 +12,11 @@ from django.db.models import FilteredRelation, Q
 from apps.accounts.keys import NoKeyError, opened_keyring
 from apps.accounts.models import Agent
 from apps.core.encryption import SealBrokenError
+from apps.gateway.policy import RouteEntry, TeacherEntry
 from apps.registry.selectors import opened_key
+from slmhub.chat_client import Endpoint
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RouteEntry:
-    task_id: int
-    specialist: str
-    threshold: float
-    # What the task's answers do; anything else from the specialist is a reason to fall back.
-    actions: frozenset[str]
-
-
-@dataclass(frozen=True)
-class TeacherEntry:
-    url: str
-    model: str
-    key: str
-    simulated: bool
 
 
 @dataclass(frozen=True)
@@ -96,9 +81,9 @@ def _route_entry(row: dict[str, Any]) -> RouteEntry:
 def _teacher_entry(row: dict[str, Any], keys: dict[int, bytes]) -> TeacherEntry:
     sealed = bytes(row["teacher__sealed_key"])
     ring = opened_keyring(row["workspace_id"], keys) if sealed else None
+    key = opened_key(ring, row["teacher__pk"], sealed) if ring else ""
     return TeacherEntry(
-        url=row["teacher__base_url"].rstrip("/") + "/chat/completions",
+        endpoint=Endpoint(row["teacher__base_url"].rstrip("/"), key),
         model=row["teacher__model"],
-        key=opened_key(ring, row["teacher__pk"], sealed) if ring else "",
         simulated=row["teacher__simulated"],
     )

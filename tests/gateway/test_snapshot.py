@@ -22,6 +22,7 @@ from apps.registry.services import set_teacher
 from apps.rollouts import services as rollouts
 from apps.rollouts.models import Rollout
 from apps.team.services import create_agent, create_api_key, revoke_api_key
+from slmhub.chat_client import Endpoint
 from tests.rollouts.evidence import evaluation, task
 from tests.world import World
 
@@ -61,11 +62,9 @@ def test_keys_and_agents_are_one_query_and_routes_and_teachers_another(
     assert len(directory.agents) == 21
     with django_assert_num_queries(1):
         snapshot = read()
-    assert snapshot.teachers[directory.agents[world.workspace.pk, "agent-7"]].key == "sk-7"
-    assert (snapshot.teachers[world.agent.pk].key, snapshot.teachers[world.agent.pk].model) == (
-        "sk-new",
-        "big",
-    )
+    assert snapshot.teachers[directory.agents[world.workspace.pk, "agent-7"]].endpoint.key == "sk-7"
+    teacher = snapshot.teachers[world.agent.pk]
+    assert (teacher.endpoint, teacher.model) == (Endpoint("http://127.0.0.1:1/v1", "sk-new"), "big")
     assert list(snapshot.routes) == [(world.agent.pk, "a" * 32)]
 
 
@@ -93,7 +92,7 @@ def test_a_teacher_needs_no_key(world: World) -> None:
     set_teacher(agent=world.agent, name="T", base_url="http://127.0.0.1:1/v1", simulated=True)
 
     teacher = read().teachers[world.agent.pk]
-    assert (teacher.key, teacher.simulated) == ("", True)
+    assert (teacher.endpoint.key, teacher.simulated) == ("", True)
 
 
 def test_what_is_off_or_revoked_is_not_in_it(world: World) -> None:
