@@ -30,13 +30,13 @@ _TOOL_KEYS = frozenset({"type", "name", "description", "input_schema", "cache_co
 def is_request(body: Json) -> bool:
     if not isinstance(body.get("messages"), list):
         return False
+    blocks = [
+        block for message in objects_in(body["messages"]) for block in objects_in(message.get("content"))
+    ]
     if not _MARKS.isdisjoint(body) or any("input_schema" in tool for tool in objects_in(body.get("tools"))):
-        return not _speaks_bedrock(body)
-    return any(
-        block.get("type") in _BLOCKS
-        for message in objects_in(body["messages"])
-        for block in objects_in(message.get("content"))
-    )
+        # Bedrock's Converse, too, has `system` and `messages`, but blocks without a type.
+        return not blocks or any("type" in block for block in blocks)
+    return any(block.get("type") in _BLOCKS for block in blocks)
 
 
 def is_response(body: Json) -> bool:
@@ -50,14 +50,20 @@ def is_event(event: Json) -> bool:
 
 def asked(body: Json, issues: set[Issue]) -> Asked:
     """Raises MalformedError."""
+    messages: list[Message] = []
+    if body.get("system"):
+        system = parts.content_of([part_of(block) for block in _blocks(body["system"], "request.system")])
+        messages.append({"role": "system", "content": system})
+    messages += messages_of(list_in(body, "messages"), issues)
+    metadata = object_in(body.get("metadata"))
     return Asked(
-        messages=[*_system(body.get("system")), *messages_of(list_in(body, "messages"), issues)],
+        messages=messages,
         tools=[_tool_of(tool) for tool in objects_in(body.get("tools"))],
         parameters={key: value for key, value in body.items() if key not in _CARRIED},
         model=text_of(body.get("model")),
-        user=text_of(object_in(body.get("metadata")).get("user_id")),
+        user=text_of(metadata.get("user_id")),
         streamed=bool(body.get("stream")),
-        metadata=object_in(body.get("metadata")),
+        metadata=metadata,
     )
 
 
@@ -109,45 +115,41 @@ def messages_of(given: list[Any], issues: set[Issue]) -> list[Message]:
             raise MalformedError(f"{where} has no role")
         if message.get("tool_calls") or role == "tool":
             messages.append(message_of(message, issues, where))
-        elif role == "assistant":
-            messages.append(_assistant(message.get("content"), issues, where))
-        else:
-            messages += _users(role, message.get("content"), where)
+            continue
+        blocks = _blocks(message.get("content"), where)
+        if role != "assistant":
+            messages += _users(role, blocks)
+            continue
+        said = [part_of(block) for block in blocks if block.get("type") != "tool_use"]
+        calls = [
+            parts.tool_call(block.get("id"), block.get("name"), block.get("input"), issues)
+            for block in blocks
+            if block.get("type") == "tool_use"
+        ]
+        messages.append(parts.assistant(said, calls))
     return messages
 
 
-def _assistant(content: Any, issues: set[Issue], where: str) -> Message:
-    blocks = _blocks(content, where)
-    calls = [
-        parts.tool_call(block.get("id"), block.get("name"), block.get("input"), issues)
-        for block in blocks
-        if block.get("type") == "tool_use"
-    ]
-    return parts.assistant([part_of(block) for block in blocks if block.get("type") != "tool_use"], calls)
-
-
-def _users(role: str, content: Any, where: str) -> list[Message]:
+def _users(role: str, blocks: list[Json]) -> list[Message]:
     messages: list[Message] = []
     said: list[Part] = []
-    for block in _blocks(content, where):
+    for block in blocks:
         if block.get("type") != "tool_result":
             said.append(part_of(block))
             continue
         if said:
             messages.append({"role": role, "content": parts.content_of(said)})
             said = []
-        messages.append(_result_of(block))
+        content = block.get("content")
+        result = parts.tool_result(block.get("tool_use_id"), "" if content is None else content)
+        if isinstance(content, list):
+            result["content"] = parts.content_of([part_of(part) for part in objects_in(content)]) or ""
+        if block.get("is_error") is True:
+            result["is_error"] = True
+        messages.append(result)
     if said or not messages:
         messages.append({"role": role, "content": parts.content_of(said) or ""})
     return messages
-
-
-def _result_of(block: Json) -> Message:
-    content = block.get("content")
-    message = parts.tool_result(block.get("tool_use_id"), "" if content is None else content)
-    if isinstance(content, list):
-        message["content"] = parts.content_of([part_of(part) for part in objects_in(content)]) or ""
-    return {**message, "is_error": True} if block.get("is_error") is True else message
 
 
 def _blocks(content: Any, where: str) -> list[Json]:
@@ -162,16 +164,9 @@ def _blocks(content: Any, where: str) -> list[Json]:
     ]
 
 
-def _system(system: Any) -> list[Message]:
-    if not system:
-        return []
-    content = parts.content_of([part_of(block) for block in _blocks(system, "request.system")])
-    return [{"role": "system", "content": content}]
-
-
 def part_of(block: Json) -> Part:
     """A content part. Cache marks are left out: they move from message to message and say nothing of it."""
-    kind = block.get("type")
+    kind, source = block.get("type"), block.get("source")
     if kind == "text":
         cited = block.get("citations")
         text = parts.text_part(as_text(block.get("text") or ""))
@@ -179,12 +174,18 @@ def part_of(block: Json) -> Part:
     if kind == "thinking":
         thought = parts.reasoning_part(as_text(block.get("thinking") or ""))
         return {**thought, "signature": block["signature"]} if block.get("signature") else thought
-    source = block.get("source")
     if kind == "image" and isinstance(source, dict):
         url = _url_of(source)
         return parts.image_part(url) if url else parts.file_part(file_id=source.get("file_id"))
     if kind == "document" and isinstance(source, dict):
-        return _document(block, source)
+        title = text_of(block.get("title"))
+        if source.get("type") == "text":
+            return parts.file_part(filename=title, text=source.get("data"))
+        if source.get("type") == "base64":
+            return parts.file_part(filename=title, file_data=_url_of(source))
+        if source.get("url") or source.get("file_id"):
+            return parts.file_part(filename=title, url=source.get("url"), file_id=source.get("file_id"))
+        return block
     return {key: value for key, value in block.items() if key != "cache_control"}
 
 
@@ -193,17 +194,6 @@ def _url_of(source: Json) -> str | None:
     if isinstance(data, str):
         return parts.data_url(as_text(source.get("media_type") or ""), data)
     return url if isinstance(url, str) else None
-
-
-def _document(block: Json, source: Json) -> Part:
-    title = text_of(block.get("title"))
-    if source.get("type") == "text":
-        return parts.file_part(filename=title, text=source.get("data"))
-    if source.get("type") == "base64":
-        return parts.file_part(filename=title, file_data=_url_of(source))
-    if source.get("url") or source.get("file_id"):
-        return parts.file_part(filename=title, url=source.get("url"), file_id=source.get("file_id"))
-    return block
 
 
 def _tool_of(tool: Json) -> Json:
@@ -215,11 +205,3 @@ def _tool_of(tool: Json) -> Json:
     made = parts.function_tool(tool["name"], tool.get("description"), tool.get("input_schema"))
     made["function"].update(without(tool, _TOOL_KEYS))
     return made
-
-
-def _speaks_bedrock(body: Json) -> bool:
-    """Converse, too, has `system` and `messages`, but blocks without a type."""
-    blocks = [
-        block for message in objects_in(body.get("messages")) for block in objects_in(message.get("content"))
-    ]
-    return bool(blocks) and not any("type" in block for block in blocks)

@@ -24,23 +24,30 @@ def fold_events(events: list[Json]) -> Json:
         kind = event.get("type")
         if kind == "message_start":
             message |= object_in(event.get("message"))
-            usage |= _counted(message.get("usage"))
+            usage |= _without_nulls(message.get("usage"))
         elif kind == "message_delta":
-            message |= {
-                key: value for key, value in object_in(event.get("delta")).items() if value is not None
-            }
-            usage |= _counted(event.get("usage"))
+            message |= _without_nulls(event.get("delta"))
+            usage |= _without_nulls(event.get("usage"))
         elif kind == "error":
             message["error"] = event.get("error")
         else:
             _take(event, blocks, pieces)
-    content = [_whole(blocks[index], index, pieces) for index in sorted(blocks)]
+    for index, block in blocks.items():
+        for key in ("text", "thinking", "signature"):
+            if (index, key) in pieces:
+                block[key] = string_in(block.get(key)) + "".join(pieces[index, key])
+        written = "".join(pieces.get((index, "partial_json"), ()))
+        if written:
+            # The object that the unstreamed answer holds; a cut one stays text.
+            arguments = json_in(written)
+            block["input"] = written if arguments is None else arguments
+    content = [blocks[index] for index in sorted(blocks)]
     return {**message, "usage": usage, "content": content or message.get("content") or []}
 
 
-def _counted(usage: Any) -> Json:
-    """A later count replaces an earlier one, a null none."""
-    return {key: value for key, value in object_in(usage).items() if value is not None}
+def _without_nulls(given: Any) -> Json:
+    """A later value replaces an earlier one, a null none."""
+    return {key: value for key, value in object_in(given).items() if value is not None}
 
 
 def _take(event: Json, blocks: dict[int, Json], pieces: dict[tuple[int, str], list[str]]) -> None:
@@ -49,29 +56,13 @@ def _take(event: Json, blocks: dict[int, Json], pieces: dict[tuple[int, str], li
         return
     if event.get("type") == "content_block_start":
         blocks[index] = dict(object_in(event.get("content_block")))
-    delta = object_in(event.get("delta"))
-    kind = string_in(delta.get("type"))
     if event.get("type") != "content_block_delta" or index not in blocks:
         return
+    delta = object_in(event.get("delta"))
+    kind = string_in(delta.get("type"))
     if kind in _DELTAS:
         key = _DELTAS[kind]
         pieces.setdefault((index, key), []).append(string_in(delta.get(key)))
     elif kind == "citations_delta":
         held = blocks[index].get("citations")
         blocks[index]["citations"] = [*(held if isinstance(held, list) else []), delta.get("citation")]
-
-
-def _whole(block: Json, index: int, pieces: dict[tuple[int, str], list[str]]) -> Json:
-    for key in ("text", "thinking", "signature"):
-        if (index, key) in pieces:
-            block[key] = string_in(block.get(key)) + "".join(pieces[index, key])
-    arguments = "".join(pieces.get((index, "partial_json"), ()))
-    if arguments:
-        block["input"] = _decoded(arguments)
-    return block
-
-
-def _decoded(arguments: str) -> Any:
-    """The object that the unstreamed answer holds; a cut one stays text."""
-    found = json_in(arguments)
-    return arguments if found is None else found

@@ -53,17 +53,27 @@ def is_event(event: Json) -> bool:
 
 def asked(body: Json, issues: set[Issue]) -> Asked:
     """Raises MalformedError."""
+    system = _parts_of(_blocks(body.get("system"), "request.system"))
+    messages: list[Message] = [{"role": "system", "content": parts.content_of(system)}] if system else []
+    for index, message in enumerate(list_in(body, "messages")):
+        where = f"request.messages[{index}]"
+        if not isinstance(message, dict):
+            raise MalformedError(f"{where} is no object")
+        role = message.get("role")
+        if role not in _ROLES:
+            raise MalformedError(f"{where} has no known role")
+        blocks = _blocks(message.get("content"), where)
+        messages += [_assistant(blocks, issues)] if role == "assistant" else _users(role, blocks)
+
     config = object_in(body.get("toolConfig"))
-    tools = [made for tool in objects_in(config.get("tools")) if (made := _tool_of(tool))]
-    choice = config.get("toolChoice")
+    parameters = dict(object_in(body.get("inferenceConfig")))
+    if config.get("toolChoice"):
+        parameters["toolChoice"] = config["toolChoice"]
+    parameters |= {key: value for key, value in body.items() if key not in _CARRIED}
     return Asked(
-        messages=[*_system(body.get("system")), *_messages(list_in(body, "messages"), issues)],
-        tools=tools,
-        parameters={
-            **object_in(body.get("inferenceConfig")),
-            **({"toolChoice": choice} if choice else {}),
-            **{key: value for key, value in body.items() if key not in _CARRIED},
-        },
+        messages=messages,
+        tools=_tools_of(config.get("tools")),
+        parameters=parameters,
         model=text_of(body.get("modelId")),
         metadata=object_in(body.get("requestMetadata")),
     )
@@ -74,7 +84,7 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
     message = object_in(body.get("output")).get("message")
     output = None
     if isinstance(message, dict):
-        output = _assistant(message.get("content"), issues, "response.output.message")
+        output = _assistant(_blocks(message.get("content"), "response.output.message"), issues)
     given = text_of(body.get("stopReason"))
     finish = names.finish_of(given)
     return Answered(
@@ -104,62 +114,43 @@ def usage_of(usage: Json) -> Usage:
     return Usage(input=whole, output=made, cached_input=read, cache_write=written)
 
 
-def _messages(given: list[Any], issues: set[Issue]) -> list[Message]:
-    messages: list[Message] = []
-    for index, message in enumerate(given):
-        where = f"request.messages[{index}]"
-        if not isinstance(message, dict):
-            raise MalformedError(f"{where} is no object")
-        role = message.get("role")
-        if role not in _ROLES:
-            raise MalformedError(f"{where} has no known role")
-        if role == "assistant":
-            messages.append(_assistant(message.get("content"), issues, where))
-        else:
-            messages += _users(role, message.get("content"), where)
-    return messages
-
-
-def _assistant(content: Any, issues: set[Issue], where: str) -> Message:
+def _assistant(blocks: list[Json], issues: set[Issue]) -> Message:
     said: list[Part] = []
     calls: list[Json] = []
-    for block in _blocks(content, where):
+    for block in blocks:
         use = block.get("toolUse")
         if isinstance(use, dict):
             calls.append(parts.tool_call(use.get("toolUseId"), use.get("name"), use.get("input"), issues))
         else:
-            said += _part_of(block)
+            said += _parts_of([block])
     return parts.assistant(said, calls)
 
 
-def _users(role: str, content: Any, where: str) -> list[Message]:
+def _users(role: str, blocks: list[Json]) -> list[Message]:
     messages: list[Message] = []
     said: list[Part] = []
-    for block in _blocks(content, where):
+    for block in blocks:
         result = block.get("toolResult")
         if not isinstance(result, dict):
-            said += _part_of(block)
+            said += _parts_of([block])
             continue
         if said:
             messages.append({"role": role, "content": parts.content_of(said)})
             said = []
-        messages.append(_result_of(result))
+        given: list[Part] = []
+        for piece in objects_in(result.get("content")):
+            if "json" in piece and "text" not in piece:
+                given.append(parts.text_part(as_text(piece["json"])))
+            else:
+                given += _parts_of([piece])
+        message = parts.tool_result(result.get("toolUseId"), "")
+        message["content"] = parts.content_of(given) or ""
+        if result.get("status") == "error":
+            message["is_error"] = True
+        messages.append(message)
     if said or not messages:
         messages.append({"role": role, "content": parts.content_of(said) or ""})
     return messages
-
-
-def _result_of(result: Json) -> Message:
-    blocks = objects_in(result.get("content"))
-    given = [block["json"] if "json" in block and "text" not in block else block for block in blocks]
-    made = [
-        part
-        for block, value in zip(blocks, given, strict=True)
-        for part in ([parts.text_part(as_text(value))] if value is not block else _part_of(block))
-    ]
-    message = parts.tool_result(result.get("toolUseId"), "")
-    message["content"] = parts.content_of(made) or ""
-    return {**message, "is_error": True} if result.get("status") == "error" else message
 
 
 def _blocks(content: Any, where: str) -> list[Json]:
@@ -172,56 +163,45 @@ def _blocks(content: Any, where: str) -> list[Json]:
     return [block if isinstance(block, dict) else {"text": as_text(block)} for block in content]
 
 
-def _system(system: Any) -> list[Message]:
-    said = [part for block in _blocks(system, "request.system") for part in _part_of(block)]
-    return [{"role": "system", "content": parts.content_of(said)}] if said else []
+def _parts_of(blocks: list[Json]) -> list[Part]:
+    """A part of each block; a mark of the cache makes none."""
+    return [_part_of(block) for block in blocks if block.keys() != {"cachePoint"}]
 
 
-def _part_of(block: Json) -> list[Part]:
-    """The parts of one block: none for a mark of the cache."""
+def _part_of(block: Json) -> Part:
     if isinstance(block.get("text"), str):
-        return [parts.text_part(block["text"])]
-    thought = block.get("reasoningContent")
+        return parts.text_part(block["text"])
+    thought, image, document = block.get("reasoningContent"), block.get("image"), block.get("document")
     if isinstance(thought, dict):
-        return [_reasoning(thought)]
-    image, document = block.get("image"), block.get("document")
+        said = object_in(thought.get("reasoningText"))
+        if "text" not in said:
+            # Redacted by the provider: what stands for it is sent back as it is.
+            return {"type": "reasoning", "text": "", **thought}
+        made = parts.reasoning_part(as_text(said.get("text") or ""))
+        return {**made, "signature": said["signature"]} if said.get("signature") else made
     if isinstance(image, dict):
-        return [_image(image, block)]
+        data = object_in(image.get("source")).get("bytes")
+        if not isinstance(data, str):
+            return {"type": "image", **block}
+        return parts.image_part(parts.data_url(f"image/{string_in(image.get('format')) or '*'}", data))
     if isinstance(document, dict):
         data = object_in(document.get("source")).get("bytes")
-        mime = f"application/{string_in(document.get('format'))}"
-        name = text_of(document.get("name"))
-        return (
-            [parts.file_part(filename=name, file_data=parts.data_url(mime, data))]
-            if isinstance(data, str)
-            else [{"type": "document", **block}]
-        )
-    if "cachePoint" in block and len(block) == 1:
-        return []
-    return [block if isinstance(block.get("type"), str) else {"type": next(iter(block), "unknown"), **block}]
+        if not isinstance(data, str):
+            return {"type": "document", **block}
+        url = parts.data_url(f"application/{string_in(document.get('format'))}", data)
+        return parts.file_part(filename=text_of(document.get("name")), file_data=url)
+    return block if isinstance(block.get("type"), str) else {"type": next(iter(block), "unknown"), **block}
 
 
-def _reasoning(thought: Json) -> Part:
-    said = object_in(thought.get("reasoningText"))
-    if "text" not in said:
-        return {"type": "reasoning", "text": "", **thought}
-    made = parts.reasoning_part(as_text(said.get("text") or ""))
-    return {**made, "signature": said["signature"]} if said.get("signature") else made
-
-
-def _image(image: Json, block: Json) -> Part:
-    data = object_in(image.get("source")).get("bytes")
-    mime = f"image/{string_in(image.get('format')) or '*'}"
-    return (
-        parts.image_part(parts.data_url(mime, data)) if isinstance(data, str) else {"type": "image", **block}
-    )
-
-
-def _tool_of(tool: Json) -> Json | None:
-    spec = tool.get("toolSpec")
-    if not isinstance(spec, dict):
-        return None if set(tool) <= {"cachePoint"} else tool
-    schema = object_in(spec.get("inputSchema")).get("json")
-    made = parts.function_tool(spec.get("name"), spec.get("description"), schema)
-    made["function"].update(without(spec, frozenset({"name", "description", "inputSchema"})))
+def _tools_of(given: Any) -> list[Json]:
+    made: list[Json] = []
+    for tool in objects_in(given):
+        spec = tool.get("toolSpec")
+        if isinstance(spec, dict):
+            schema = object_in(spec.get("inputSchema")).get("json")
+            function = parts.function_tool(spec.get("name"), spec.get("description"), schema)
+            function["function"].update(without(spec, frozenset({"name", "description", "inputSchema"})))
+            made.append(function)
+        elif not set(tool) <= {"cachePoint"}:
+            made.append(tool)
     return made

@@ -41,6 +41,8 @@ _CARRIED = frozenset(
 _ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
 _STREAM_COUNTS = "amazon-bedrock-invocationMetrics"
 
+Found = tuple[str, str | None, tuple[str, ...]] | None
+
 
 def is_request(body: Json) -> bool:
     """Only what no other provider is asked: the address says the rest."""
@@ -68,9 +70,29 @@ def asked(body: Json, issues: set[Issue]) -> Asked:
     if isinstance(body.get("messages"), list):
         family = next((known for known in _FAMILIES if known.is_request(body)), anthropic)
         return family.asked(body, issues)
-    tools = [_cohere_tool(tool) for tool in objects_in(body.get("tools"))]
+    messages: list[Message] = []
+    preamble = body.get("preamble") or body.get("system")
+    if preamble:
+        messages.append({"role": "system", "content": as_text(preamble)})
+    for turn in objects_in(body.get("chat_history")):
+        role = _ROLES.get(str(turn.get("role")).upper(), "user")
+        messages.append({"role": role, "content": as_text(turn.get("message") or "")})
+    # Cohere's calls have no ids: the name links a call with its result.
+    for result in objects_in(body.get("tool_results")):
+        name = object_in(result.get("call")).get("name")
+        messages.append(parts.tool_result(f"function_{name}", result.get("outputs"), name))
+    for key in _PROMPT_KEYS:
+        if body.get(key) not in (None, ""):
+            messages.append({"role": "user", "content": as_text(body[key])})
+            break
+    tools = []
+    for tool in objects_in(body.get("tools")):
+        schema = tool.get("parameter_definitions")
+        is_coheres = "parameter_definitions" in tool
+        made = parts.function_tool(tool.get("name"), tool.get("description"), schema)
+        tools.append(made if is_coheres else tool)
     return Asked(
-        messages=_prompts(body),
+        messages=messages,
         tools=tools,
         parameters={
             **object_in(body.get("textGenerationConfig")),
@@ -92,10 +114,20 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         return answer
     text, given, understood = found
     finish = names.finish_of(given)
-    calls = _cohere_calls(body, issues)
+    calls = [
+        parts.tool_call(f"function_{call.get('name')}", call.get("name"), call.get("parameters"), issues)
+        for call in objects_in(body.get("tool_calls"))
+    ]
+    counts = object_in(body.get(_STREAM_COUNTS))
+    fed = (body.get("prompt_token_count"), body.get("inputTextTokenCount"), counts.get("inputTokenCount"))
+    made = (
+        body.get("generation_token_count"),
+        first_in(body.get("results")).get("tokenCount"),
+        counts.get("outputTokenCount"),
+    )
     return Answered(
         output=parts.assistant([parts.text_part(text)] if text or not calls else [], calls),
-        usage=_usage(body),
+        usage=Usage(input=_first_count(fed), output=_first_count(made)),
         finish_reason="tool_calls" if calls and finish == "stop" else finish,
         finish_reason_given=given if given != finish else None,
         response_id=text_of(body.get("id")) or text_of(body.get("response_id")),
@@ -115,24 +147,25 @@ def fold_events(events: list[Json]) -> Json:
     pieces: list[str] = []
     for event in events:
         whole |= {key: value for key, value in event.items() if value is not None}
-        found = _text_answer(event) or (as_text(event.get("outputText") or ""), None, ())
-        pieces.append(found[0])
+        found = _text_answer(event)
+        pieces.append(found[0] if found else as_text(event.get("outputText") or ""))
     if "outputText" in whole:
-        result = {"outputText": "".join(pieces), "completionReason": whole.get("completionReason")}
-        count = whole.get("totalOutputTextTokenCount")
-        return {
-            "inputTextTokenCount": whole.get("inputTextTokenCount"),
-            "results": [{**result, "tokenCount": count}],
+        result = {
+            "outputText": "".join(pieces),
+            "completionReason": whole.get("completionReason"),
+            "tokenCount": whole.get("totalOutputTextTokenCount"),
         }
+        return {"inputTextTokenCount": whole.get("inputTextTokenCount"), "results": [result]}
     return {**whole, "generation": "".join(pieces)}
 
 
-def _text_answer(body: Json) -> tuple[str, str | None, tuple[str, ...]] | None:
+def _text_answer(body: Json) -> Found:
     """Text, finish reason and the keys that held them, of a family that answers with bare text."""
-    return next((found for read in _READERS if (found := read(body))), None)
-
-
-Found = tuple[str, str | None, tuple[str, ...]] | None
+    for read in _READERS:
+        found = read(body)
+        if found is not None:
+            return found
+    return None
 
 
 def _titan(body: Json) -> Found:
@@ -177,45 +210,9 @@ def _jurassic(body: Json) -> Found:
 _READERS: tuple[Callable[[Json], Found], ...] = (_titan, _llama, _mistral, _cohere, _jurassic)
 
 
-def _usage(body: Json) -> Usage:
-    counts = object_in(body.get(_STREAM_COUNTS))
-    given = (body.get("prompt_token_count"), body.get("inputTextTokenCount"), counts.get("inputTokenCount"))
-    made = (
-        body.get("generation_token_count"),
-        first_in(body.get("results")).get("tokenCount"),
-        counts.get("outputTokenCount"),
-    )
-    return Usage(input=_first_count(given), output=_first_count(made))
-
-
 def _first_count(values: tuple[Any, ...]) -> int | None:
-    return next((count for value in values if (count := tokens_of(value)) is not None), None)
-
-
-def _prompts(body: Json) -> list[Message]:
-    messages: list[Message] = []
-    preamble = body.get("preamble") or body.get("system")
-    if preamble:
-        messages.append({"role": "system", "content": as_text(preamble)})
-    for turn in objects_in(body.get("chat_history")):
-        role = _ROLES.get(str(turn.get("role")).upper(), "user")
-        messages.append({"role": role, "content": as_text(turn.get("message") or "")})
-    for result in objects_in(body.get("tool_results")):
-        name = object_in(result.get("call")).get("name")
-        messages.append(parts.tool_result(f"function_{name}", result.get("outputs"), name))
-    prompt = next((body[key] for key in _PROMPT_KEYS if body.get(key) not in (None, "")), None)
-    return [*messages, {"role": "user", "content": as_text(prompt)}] if prompt is not None else messages
-
-
-def _cohere_tool(tool: Json) -> Json:
-    if "parameter_definitions" not in tool:
-        return tool
-    return parts.function_tool(tool.get("name"), tool.get("description"), tool["parameter_definitions"])
-
-
-def _cohere_calls(body: Json, issues: set[Issue]) -> list[Json]:
-    calls = objects_in(body.get("tool_calls"))
-    return [
-        parts.tool_call(f"function_{call.get('name')}", call.get("name"), call.get("parameters"), issues)
-        for call in calls
-    ]
+    for value in values:
+        count = tokens_of(value)
+        if count is not None:
+            return count
+    return None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from slmhub.formats.fields import Json, json_in, object_in, string_in
+from slmhub.formats.fields import Json, json_in, object_in
 
 _KINDS = frozenset(
     {"messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"}
@@ -27,7 +25,22 @@ def fold_events(events: list[Json]) -> Json:
                 whole |= object_in(said)
             elif kind.endswith("Exception"):
                 whole["error"] = said
-    content = [_block(index, blocks, pieces) for index in sorted(blocks)]
+    content: list[Json] = []
+    for index in sorted(blocks):
+        texts = {kind: "".join(text) for (at, kind), text in pieces.items() if at == index}
+        if "toolUse" in blocks[index]:
+            # The object that the unstreamed answer holds; a cut one stays text.
+            written = texts.get("input", "")
+            arguments = json_in(written)
+            use = {**blocks[index]["toolUse"], "input": written if arguments is None else arguments}
+            content.append({"toolUse": use})
+        elif "reasoning" in texts:
+            thought = {"text": texts["reasoning"]}
+            if texts.get("signature"):
+                thought["signature"] = texts["signature"]
+            content.append({"reasoningContent": {"reasoningText": thought}})
+        else:
+            content.append({"text": texts.get("text", "")})
     return {**whole, "output": {"message": {"role": "assistant", "content": content}}}
 
 
@@ -48,22 +61,3 @@ def _take(said: Json, blocks: dict[int, Json], pieces: dict[tuple[int, str], lis
     ):
         if isinstance(text, str):
             pieces.setdefault((index, kind), []).append(text)
-
-
-def _block(index: int, blocks: dict[int, Json], pieces: dict[tuple[int, str], list[str]]) -> Json:
-    texts = {kind: "".join(text) for (at, kind), text in pieces.items() if at == index}
-    if "toolUse" in blocks[index]:
-        return {"toolUse": {**blocks[index]["toolUse"], "input": _decoded(texts.get("input", ""))}}
-    if "reasoning" in texts:
-        return {"reasoningContent": {"reasoningText": {"text": texts["reasoning"], **_signature(texts)}}}
-    return {"text": texts.get("text", "")}
-
-
-def _signature(texts: dict[str, str]) -> Json:
-    signature = string_in(texts.get("signature"))
-    return {"signature": signature} if signature else {}
-
-
-def _decoded(arguments: str) -> Any:
-    found = json_in(arguments)
-    return arguments if found is None else found

@@ -31,15 +31,38 @@ def fold_chunks(chunks: list[dict[str, Any]]) -> dict[str, Any]:
         if isinstance(usage, dict):
             response["usage"] = usage
         for choice in objects_in(chunk.get("choices")):
-            if choice.get("index", 0) == 0:
-                _add_delta(texts, calls, object_in(choice.get("delta")))
-                finish_reason = choice.get("finish_reason") or finish_reason
+            if choice.get("index", 0) != 0:
+                continue
+            finish_reason = choice.get("finish_reason") or finish_reason
+            delta = object_in(choice.get("delta"))
+            for key in _TEXTS:
+                if isinstance(delta.get(key), str):
+                    texts.setdefault(key, []).append(delta[key])
+            _add_calls(calls, delta.get("tool_calls"))
     message: dict[str, Any] = {"role": "assistant", "content": None}
     message.update({key: "".join(pieces) for key, pieces in texts.items()})
     if calls:
-        message["tool_calls"] = [_whole_call(call) for call in calls.values()]
+        message["tool_calls"] = []
+        for call in calls.values():
+            function = {key: "".join(call[key]) for key in ("name", "arguments")}
+            message["tool_calls"].append({"id": call["id"], "type": "function", "function": function})
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
     return {"object": "chat.completion", **response, "choices": [choice]}
+
+
+def _add_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
+    """Adds the pieces of tool calls that one chunk brings to the calls that have begun."""
+    for piece in objects_in(pieces):
+        index = piece.get("index", 0)
+        if not isinstance(index, int):
+            continue
+        call = calls.setdefault(index, {"id": "", "name": [], "arguments": []})
+        if isinstance(piece.get("id"), str):
+            call["id"] = piece["id"] or call["id"]
+        function = object_in(piece.get("function"))
+        for key in ("name", "arguments"):
+            if isinstance(function.get(key), str):
+                call[key].append(function[key])
 
 
 def _chunks(stream: bytes) -> list[dict[str, Any]]:
@@ -53,30 +76,6 @@ def _chunks(stream: bytes) -> list[dict[str, Any]]:
             if isinstance(chunk, dict):
                 chunks.append(chunk)
     return chunks
-
-
-def _add_delta(texts: dict[str, list[str]], calls: dict[int, dict[str, Any]], delta: dict[str, Any]) -> None:
-    for key in _TEXTS:
-        if isinstance(delta.get(key), str):
-            texts.setdefault(key, []).append(delta[key])
-    for part in objects_in(delta.get("tool_calls")):
-        index = part.get("index", 0)
-        if isinstance(index, int):
-            _add_part(calls.setdefault(index, {"id": "", "name": [], "arguments": []}), part)
-
-
-def _add_part(call: dict[str, Any], part: dict[str, Any]) -> None:
-    if isinstance(part.get("id"), str):
-        call["id"] = part["id"] or call["id"]
-    given = object_in(part.get("function"))
-    for key in ("name", "arguments"):
-        if isinstance(given.get(key), str):
-            call[key].append(given[key])
-
-
-def _whole_call(call: dict[str, Any]) -> dict[str, Any]:
-    function = {key: "".join(call[key]) for key in ("name", "arguments")}
-    return {"id": call["id"], "type": "function", "function": function}
 
 
 def unfold(response: dict[str, Any], *, with_usage: bool = False) -> list[bytes]:

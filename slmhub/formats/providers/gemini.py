@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from slmhub.formats import parts
 from slmhub.formats.fields import (
     Json,
@@ -65,10 +63,26 @@ def asked(body: Json, issues: set[Issue]) -> Asked:
     """`config` is where the Python client puts everything but model and contents. Raises MalformedError."""
     body = {**object_in(body.get("config")), **body}
     generation = object_in(either(body, "generationConfig", "generation_config"))
-    tools = [made for tool in objects_in(body.get("tools")) for made in _tools_of(tool)]
+    contents = body.get("contents")
+    if contents is not None and not isinstance(contents, list | dict | str):
+        raise MalformedError("request.contents must be text or a list of contents")
+    if not isinstance(contents, list):
+        contents = [] if contents is None else [contents]
+    tools: list[Json] = []
+    for tool in objects_in(body.get("tools")):
+        declared = objects_in(either(tool, *sorted(_DECLARED)))
+        for function in declared:
+            schema = either(function, "parametersJsonSchema", "parameters_json_schema")
+            if schema is None:
+                schema = lower_types(function.get("parameters"))
+            tools.append(parts.function_tool(function.get("name"), function.get("description"), schema))
+        # Google's own tools (googleSearch …) may stand in the same object.
+        own = without(tool, _DECLARED) if declared else tool
+        if own:
+            tools.append(own)
     model = text_of(body.get("model"))
     return Asked(
-        messages=[*_system(body), *_messages(body.get("contents"), issues)],
+        messages=[*_system(body), *gemini_parts.messages_of(contents, issues)],
         tools=tools,
         parameters={**generation, **{key: body[key] for key in body if key not in _CARRIED}},
         model=model.rpartition("/")[2] if model else None,
@@ -82,7 +96,11 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
     content = object_in(candidate.get("content"))
     output = gemini_parts.model_message(content, issues) if content else None
     blocked = text_of(either(object_in(body.get("promptFeedback")), "blockReason", "block_reason"))
-    given = _finish_word(either(candidate, "finishReason", "finish_reason")) or blocked
+    given = either(candidate, "finishReason", "finish_reason")
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < len(_FINISH):
+        given = _FINISH[given]
+    # "STOP" of "FinishReason.STOP", as the Python client prints its enums.
+    given = (text_of(as_text(given).rpartition(".")[2]) if given else None) or blocked
     finish = "content_filter" if blocked else names.finish_of(given)
     if finish == "stop" and output and output.get("tool_calls"):
         finish = "tool_calls"
@@ -133,14 +151,6 @@ def usage_of(usage: Json) -> Usage:
     )
 
 
-def _messages(contents: Any, issues: set[Issue]) -> list[Message]:
-    if contents is None:
-        return []
-    if not isinstance(contents, list | dict | str):
-        raise MalformedError("request.contents must be text or a list of contents")
-    return gemini_parts.messages_of(contents if isinstance(contents, list) else [contents], issues)
-
-
 def _system(body: Json) -> list[Message]:
     given = either(body, "systemInstruction", "system_instruction")
     if isinstance(given, str):
@@ -150,22 +160,3 @@ def _system(body: Json) -> list[Message]:
     if isinstance(found, list) and not said:
         said = [parts.text_part(text) for text in found if isinstance(text, str)]
     return [{"role": "system", "content": parts.content_of(said)}] if said else []
-
-
-def _tools_of(tool: Json) -> list[Json]:
-    declared = objects_in(either(tool, *sorted(_DECLARED)))
-    own = without(tool, _DECLARED) if declared else tool
-    return [_function(function) for function in declared] + ([own] if own else [])
-
-
-def _function(function: Json) -> Json:
-    schema = either(function, "parametersJsonSchema", "parameters_json_schema")
-    if schema is None:
-        schema = lower_types(function.get("parameters"))
-    return parts.function_tool(function.get("name"), function.get("description"), schema)
-
-
-def _finish_word(value: Any) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(_FINISH):
-        value = _FINISH[value]
-    return text_of(as_text(value).rpartition(".")[2]) if value else None

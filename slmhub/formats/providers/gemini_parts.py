@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slmhub.formats import parts
-from slmhub.formats.fields import Json, as_text, either, object_in, objects_in, string_in, text_of
+from slmhub.formats.fields import Json, as_text, either, objects_in, string_in, text_of
 from slmhub.formats.parts import Part
 from slmhub.formats.providers.bodies import CallNames
 from slmhub.formats.records import Issue, MalformedError, Message
@@ -33,23 +33,31 @@ def messages_of(contents: list[Any], issues: set[Issue]) -> list[Message]:
         if content.get("role") in ("model", "assistant"):
             messages.append(model_message(content, issues))
             results = CallNames()
-        else:
-            messages += _user_messages(content, results)
+            continue
+        said: list[Part] = []
+        answers: list[Message] = []
+        for part in objects_in(content.get("parts")):
+            result = either(part, *_RESULT)
+            if isinstance(result, dict):
+                name = text_of(result.get("name"))
+                identity = results.id_of(result.get("id"), name)
+                answers.append(parts.tool_result(identity, result.get("response"), name))
+            else:
+                said.append(part_of(part))
+        messages += answers
+        if said or not answers:
+            role = "system" if content.get("role") == "system" else "user"
+            messages.append({"role": role, "content": parts.content_of(said) or ""})
     return messages
 
 
 def _grouped(contents: list[Any]) -> list[Any]:
-    if not any(
-        isinstance(item, str) or (isinstance(item, dict) and "parts" not in item) for item in contents
-    ):
-        return contents
+    """Contents as they are; a text or a part that stands alone in the list in a content of its own."""
     grouped: list[Any] = []
     for item in contents:
-        if isinstance(item, dict) and "parts" in item:
-            grouped.append(item)
-        elif isinstance(item, str):
+        if isinstance(item, str):
             grouped.append({"role": "user", "parts": [{"text": item}]})
-        elif isinstance(item, dict):
+        elif isinstance(item, dict) and "parts" not in item:
             grouped.append({"role": string_in(item.get("role")) or "user", "parts": [item]})
         else:
             grouped.append(item)
@@ -70,23 +78,6 @@ def model_message(content: Json, issues: set[Issue]) -> Message:
     return parts.assistant([part for part in said if part != parts.text_part("")], calls)
 
 
-def _user_messages(content: Json, results: CallNames) -> list[Message]:
-    messages: list[Message] = []
-    said: list[Part] = []
-    for part in objects_in(content.get("parts")):
-        result = either(part, *_RESULT)
-        if not isinstance(result, dict):
-            said.append(part_of(part))
-            continue
-        name = text_of(result.get("name"))
-        identity = results.id_of(result.get("id"), name)
-        messages.append(parts.tool_result(identity, result.get("response"), name))
-    if said or not messages:
-        role = "system" if content.get("role") == "system" else "user"
-        messages.append({"role": role, "content": parts.content_of(said) or ""})
-    return messages
-
-
 def part_of(part: Json) -> Part:
     """A content part; what is of no known sort is kept as it is, under a type of its own."""
     if isinstance(part.get("text"), str):
@@ -94,14 +85,22 @@ def part_of(part: Json) -> Part:
         return _signed(made(part["text"]), part)
     inline, file = either(part, *_INLINE), either(part, *_FILE)
     if isinstance(inline, dict):
-        return _blob(inline)
+        mime, data = _mime(inline), as_text(inline.get("data") or "")
+        if mime.startswith("image/"):
+            return parts.image_part(parts.data_url(mime, data))
+        if mime.startswith("audio/"):
+            return parts.audio_part(data, mime.removeprefix("audio/"))
+        name = text_of(either(inline, "displayName", "display_name"))
+        return parts.file_part(filename=name, file_data=parts.data_url(mime, data))
     if isinstance(file, dict):
         mime, url = _mime(file), either(file, "fileUri", "file_uri")
         if mime.startswith("image/") and isinstance(url, str):
             return parts.image_part(url)
         return parts.file_part(url=url, mime_type=mime or None)
+    if isinstance(part.get("type"), str):
+        return part
     own = next((name for key, name in _OWN.items() if key in part), "google")
-    return part if isinstance(part.get("type"), str) else {"type": own, **part}
+    return {"type": own, **part}
 
 
 def joined(said: list[Part]) -> list[Part]:
@@ -109,14 +108,10 @@ def joined(said: list[Part]) -> list[Part]:
     whole: list[Part] = []
     texts: list[str] = []
     for part in said:
-        if (
-            whole
-            and _is_text(part)
-            and _is_text(whole[-1])
-            and part.get("thought") == whole[-1].get("thought")
-        ):
+        last = whole[-1] if whole and _is_text(whole[-1]) and _is_text(part) else None
+        if last is not None and part.get("thought") == last.get("thought"):
             texts.append(part["text"])
-            whole[-1] |= {key: value for key, value in part.items() if key != "text"}
+            last |= {key: value for key, value in part.items() if key != "text"}
             continue
         _close(whole, texts)
         whole.append(dict(part))
@@ -141,13 +136,3 @@ def _signed(made: Json, part: Json) -> Json:
 
 def _mime(data: Json) -> str:
     return string_in(either(data, "mimeType", "mime_type"))
-
-
-def _blob(inline: Json) -> Part:
-    mime, data = _mime(inline), as_text(inline.get("data") or "")
-    if mime.startswith("image/"):
-        return parts.image_part(parts.data_url(mime, data))
-    if mime.startswith("audio/"):
-        return parts.audio_part(data, mime.removeprefix("audio/"))
-    name = text_of(either(object_in(inline), "displayName", "display_name"))
-    return parts.file_part(filename=name, file_data=parts.data_url(mime, data))

@@ -58,12 +58,30 @@ def is_event(event: Json) -> bool:
 
 def asked(body: Json, issues: set[Issue]) -> Asked:
     """Raises MalformedError."""
+    messages: list[Message] = []
     system = string_in(body.get("system"))
-    messages: list[Message] = [{"role": "system", "content": system}] if system else []
+    if system:
+        messages.append({"role": "system", "content": system})
     if body.get("prompt"):
         messages.append({"role": "user", "content": _with_images(body, string_in(body["prompt"]))})
+    results = CallNames()
+    for index, message in enumerate(list_in(body, "messages")):
+        if not isinstance(message, dict):
+            raise MalformedError(f"request.messages[{index}] is no object")
+        role = message.get("role")
+        if not isinstance(role, str) or not role:
+            raise MalformedError(f"request.messages[{index}] has no role")
+        if role == "assistant":
+            messages.append(_assistant(message, issues))
+            results = CallNames()
+        elif role == "tool":
+            name = text_of(message.get("tool_name")) or text_of(message.get("name"))
+            identity = results.id_of(message.get("tool_call_id"), name or "")
+            messages.append(parts.tool_result(identity, _text(message), name))
+        else:
+            messages.append({"role": role, "content": _with_images(message, _text(message))})
     return Asked(
-        messages=[*messages, *_messages(list_in(body, "messages"), issues)],
+        messages=messages,
         tools=objects_in(body.get("tools")),
         parameters={
             **object_in(body.get("options")),
@@ -117,43 +135,20 @@ def fold_events(events: list[Json]) -> Json:
     return {**whole, "message": {**message, "tool_calls": calls} if calls else message}
 
 
-def _messages(given: list[Any], issues: set[Issue]) -> list[Message]:
-    messages: list[Message] = []
-    results = CallNames()
-    for index, message in enumerate(given):
-        if not isinstance(message, dict):
-            raise MalformedError(f"request.messages[{index}] is no object")
-        role = message.get("role")
-        if not isinstance(role, str) or not role:
-            raise MalformedError(f"request.messages[{index}] has no role")
-        if role == "assistant":
-            messages.append(_assistant(message, issues))
-            results = CallNames()
-        elif role == "tool":
-            messages.append(_result(message, results))
-        else:
-            messages.append({"role": role, "content": _with_images(message, _text(message))})
-    return messages
-
-
 def _assistant(message: Json, issues: set[Issue]) -> Message:
-    text, thought = _text(message), string_in(message.get("thinking"))
-    said = [parts.reasoning_part(thought)] if thought else []
+    said: list[Part] = []
+    thought, text = string_in(message.get("thinking")), _text(message)
+    if thought:
+        said.append(parts.reasoning_part(thought))
+    if text:
+        said.append(parts.text_part(text))
     ids = CallNames()
     calls = []
     for call in objects_in(message.get("tool_calls")):
         function = object_in(call.get("function"))
-        name = function.get("name")
-        calls.append(
-            parts.tool_call(ids.id_of(call.get("id"), name), name, function.get("arguments"), issues)
-        )
-    return parts.assistant([*said, *([parts.text_part(text)] if text else [])], calls)
-
-
-def _result(message: Json, results: CallNames) -> Message:
-    name = text_of(message.get("tool_name")) or text_of(message.get("name"))
-    identity = results.id_of(message.get("tool_call_id"), name or "")
-    return parts.tool_result(identity, _text(message), name)
+        name, identity = function.get("name"), ids.id_of(call.get("id"), function.get("name"))
+        calls.append(parts.tool_call(identity, name, function.get("arguments"), issues))
+    return parts.assistant(said, calls)
 
 
 def _text(message: Json) -> str:
@@ -163,8 +158,9 @@ def _text(message: Json) -> str:
 
 def _with_images(message: Json, text: str) -> str | list[Part]:
     """Images come as bare base64 beside the text, their kind unsaid."""
-    given = message.get("images")
-    images = [data for data in given if isinstance(data, str)] if isinstance(given, list) else []
-    said = [parts.text_part(text)] if text else []
-    made = [*said, *(parts.image_part(parts.data_url("image/*", data)) for data in images)]
+    made = [parts.text_part(text)] if text else []
+    images = message.get("images")
+    for data in images if isinstance(images, list) else ():
+        if isinstance(data, str):
+            made.append(parts.image_part(parts.data_url("image/*", data)))
     return parts.content_of(made) or ""

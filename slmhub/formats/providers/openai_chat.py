@@ -36,10 +36,12 @@ def is_event(event: Json) -> bool:
 def asked(body: Json, issues: set[Issue]) -> Asked:
     """Raises MalformedError."""
     messages = messages_of(body.get("messages"), issues, "request.messages")
+    for index, message in enumerate(messages):
+        # DeepSeek's answers come back in the next request with their reasoning beside the content.
+        if "reasoning_content" in message:
+            messages[index] = _with_reasoning(message)
     return Asked(
-        messages=[
-            _with_reasoning(message) if "reasoning_content" in message else message for message in messages
-        ],
+        messages=messages,
         tools=tools_of(body),
         parameters={key: value for key, value in body.items() if key not in _CARRIED},
         model=text_of(body.get("model")),
@@ -51,11 +53,22 @@ def asked(body: Json, issues: set[Issue]) -> Asked:
 
 def answered(body: Json, issues: set[Issue]) -> Answered:
     """Raises MalformedError."""
-    choice = _choice_of(body, issues)
+    choices = body.get("choices") or []
+    if not isinstance(choices, list):
+        raise MalformedError("response.choices must be a list")
+    if len(choices) > 1:
+        issues.add(Issue.SEVERAL_CHOICES)
+    choice = object_of(choices[0], "response.choices[0]") if choices else {}
+    output = None
+    if choice:
+        where = "response.choices[0].message"
+        message = object_of(choice.get("message"), where)
+        output = _with_reasoning(message_of({"role": "assistant", **message}, issues, where))
     given = text_of(choice.get("finish_reason"))
     finish = names.finish_of(given)
+    kept = {key: text_of(body.get(key)) for key in _KEPT}
     return Answered(
-        output=_output_of(choice, issues),
+        output=output,
         usage=usage_of(object_of(body.get("usage"), "response.usage")),
         finish_reason=finish,
         finish_reason_given=given if given != finish else None,
@@ -63,7 +76,7 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
         response_id=text_of(body.get("id")),
         error=error_in(body),
         created=body.get("created"),
-        attributes={key: text for key in _KEPT if (text := text_of(body.get(key)))},
+        attributes={key: text for key, text in kept.items() if text},
     )
 
 
@@ -83,23 +96,6 @@ def usage_of(usage: Json) -> Usage:
         reasoning=tokens_of(completion.get("reasoning_tokens")),
     )
     return usage_with_total(counted, usage.get("total_tokens")) if counted.reasoning else counted
-
-
-def _choice_of(body: Json, issues: set[Issue]) -> Json:
-    choices = body.get("choices") or []
-    if not isinstance(choices, list):
-        raise MalformedError("response.choices must be a list")
-    if len(choices) > 1:
-        issues.add(Issue.SEVERAL_CHOICES)
-    return object_of(choices[0], "response.choices[0]") if choices else {}
-
-
-def _output_of(choice: Json, issues: set[Issue]) -> Message | None:
-    if not choice:
-        return None
-    message = object_of(choice.get("message"), "response.choices[0].message")
-    whole = message_of({"role": "assistant", **message}, issues, "response.choices[0].message")
-    return _with_reasoning(whole)
 
 
 def _with_reasoning(message: Message) -> Message:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from slmhub.formats.fields import Json, as_text, first_in, object_in, objects_in, string_in, text_of
 from slmhub.formats.parts import assistant, text_part
 from slmhub.formats.providers import names
 from slmhub.formats.providers.bodies import error_in, several
 from slmhub.formats.providers.openai_chat import usage_of
 from slmhub.formats.providers.shapes import Answered, Asked
-from slmhub.formats.records import Issue, Message
+from slmhub.formats.records import Issue
 
 NAME = "openai_completions"
 PROVIDER = None
@@ -33,8 +31,11 @@ def is_event(event: Json) -> bool:
 
 
 def asked(body: Json, issues: set[Issue]) -> Asked:
+    """One user message a prompt; a prompt of token numbers is shown as JSON."""
+    prompt = body.get("prompt")
+    texts = prompt if isinstance(prompt, list) and all(isinstance(text, str) for text in prompt) else [prompt]
     return Asked(
-        messages=_prompts(body.get("prompt")),
+        messages=[{"role": "user", "content": as_text(text)} for text in texts if text is not None],
         parameters={key: value for key, value in body.items() if key not in _CARRIED},
         model=text_of(body.get("model")),
         user=text_of(body.get("user")),
@@ -71,11 +72,3 @@ def fold_events(events: list[Json]) -> Json:
                 pieces.append(string_in(choice.get("text")))
                 finish = choice.get("finish_reason") or finish
     return {**whole, "choices": [{"index": 0, "text": "".join(pieces), "finish_reason": finish}]}
-
-
-def _prompts(prompt: Any) -> list[Message]:
-    """One user message a prompt; a prompt of token numbers is shown as JSON."""
-    if prompt is None:
-        return []
-    texts = prompt if isinstance(prompt, list) and all(isinstance(text, str) for text in prompt) else [prompt]
-    return [{"role": "user", "content": as_text(text)} for text in texts]

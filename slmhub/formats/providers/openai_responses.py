@@ -55,14 +55,26 @@ def is_event(event: Json) -> bool:
 
 def asked(body: Json, issues: set[Issue]) -> Asked:
     """Raises MalformedError."""
+    instructions = body.get("instructions")
+    messages: list[Message] = []
+    if instructions and isinstance(instructions, str):
+        messages.append({"role": "system", "content": instructions})
+    elif isinstance(instructions, list):
+        messages += _messages_of(instructions, issues)
+    messages += _messages_of(body.get("input"), issues)
+    metadata = object_in(body.get("metadata"))
+    conversation = body.get("conversation")
+    conversation_id = text_of(conversation.get("id") if isinstance(conversation, dict) else conversation)
+    if conversation_id:
+        metadata = {"conversation_id": conversation_id, **metadata}
     return Asked(
-        messages=[*_instructions(body.get("instructions"), issues), *_messages_of(body.get("input"), issues)],
+        messages=messages,
         tools=[_tool_of(tool) for tool in objects_in(body.get("tools"))],
         parameters={key: value for key, value in body.items() if key not in _CARRIED},
         model=text_of(body.get("model")),
         user=first_text((body,), ("user", "safety_identifier")),
         streamed=bool(body.get("stream")),
-        metadata={**_conversation(body), **object_in(body.get("metadata"))},
+        metadata=metadata,
     )
 
 
@@ -73,21 +85,29 @@ def answered(body: Json, issues: set[Issue]) -> Answered:
     output = next((message for message in reversed(messages) if message["role"] == "assistant"), None)
     status = text_of(body.get("status"))
     reason = text_of(object_in(body.get("incomplete_details")).get("reason"))
-    error = error_in(body)
-    kept = {key: text for key in _KEPT if (text := text_of(body.get(key)))}
-    if status and status != "completed":
+    ended = reason or status
+    finish: str | None = None
+    if ended == "completed" and output and output.get("tool_calls"):
+        finish = "tool_calls"
+    elif ended not in ("in_progress", "queued"):
+        finish = names.finish_of(ended)
+    kept = {key: text_of(body.get(key)) for key in _KEPT}
+    if status != "completed":
         kept["status"] = status
+    begun, over = tokens_of(body.get("created_at")), tokens_of(body.get("completed_at"))
+    # Whole seconds: too coarse to be a latency unless there are some.
+    latency_ms = (over - begun) * 1000.0 if begun and over and over - begun >= 2 else None
     return Answered(
         output=output,
         usage=usage_of(object_in(body.get("usage"))),
-        finish_reason=_finish(reason or status, output),
+        finish_reason=finish,
         finish_reason_given=reason,
         model=text_of(body.get("model")),
         response_id=text_of(body.get("id")),
-        error=error or ("the response failed" if status == "failed" else None),
+        error=error_in(body) or ("the response failed" if status == "failed" else None),
         created=body.get("created_at"),
-        latency_ms=_latency(body),
-        attributes=kept,
+        latency_ms=latency_ms,
+        attributes={key: text for key, text in kept.items() if text},
     )
 
 
@@ -107,12 +127,6 @@ def usage_of(usage: Json) -> Usage:
     return usage_with_total(counted, usage.get("total_tokens"))
 
 
-def _instructions(value: Any, issues: set[Issue]) -> list[Message]:
-    if isinstance(value, str):
-        return [{"role": "system", "content": value}] if value else []
-    return _messages_of(value, issues) if isinstance(value, list) else []
-
-
 def _messages_of(value: Any, issues: set[Issue]) -> list[Message]:
     """The items of one side; what the assistant says, thinks and calls in one go is one message."""
     if value is None:
@@ -125,17 +139,32 @@ def _messages_of(value: Any, issues: set[Issue]) -> list[Message]:
     turn: list[Part] = []
     calls: list[Json] = []
     for index, item in enumerate(value):
+        where = f"request.input[{index}]"
         if not isinstance(item, dict):
-            raise MalformedError(f"request.input[{index}] is no object")
+            raise MalformedError(f"{where} is no object")
         if _is_assistants(item):
-            turn += _assistant_parts(item)
-            calls += _calls_of(item, issues)
+            _add_to_turn(item, turn, calls, issues)
             continue
         if turn or calls:
             messages.append(parts.assistant(turn, calls))
             turn, calls = [], []
-        messages.append(_other_message(item, issues, f"request.input[{index}]"))
-    return [*messages, parts.assistant(turn, calls)] if turn or calls else messages
+        role = item.get("role")
+        if string_in(item.get("type")).endswith("_output"):
+            output = item.get("output")
+            result = parts.tool_result(item.get("call_id") or item.get("id"), output)
+            if isinstance(output, list) and any("type" in part for part in objects_in(output)):
+                result["content"] = parts.content_of(_parts_of(output)) or ""
+            messages.append(result)
+        elif not isinstance(role, str) or not role:
+            raise MalformedError(f"{where} has no role")
+        elif item.get("tool_calls") or role == "tool":
+            messages.append(message_of(item, issues, where))
+        else:
+            content = parts.content_of(_parts_of(item.get("content"))) or ""
+            messages.append({"role": _ROLES.get(role, role), "content": content})
+    if turn or calls:
+        messages.append(parts.assistant(turn, calls))
+    return messages
 
 
 def _is_assistants(item: Json) -> bool:
@@ -145,81 +174,54 @@ def _is_assistants(item: Json) -> bool:
     return not string_in(kind).endswith("_output")
 
 
-def _assistant_parts(item: Json) -> list[Part]:
+def _add_to_turn(item: Json, turn: list[Part], calls: list[Json], issues: set[Issue]) -> None:
     kind = item.get("type", "message")
-    if kind == "message":
-        return _parts_of(item.get("content"))
-    if kind == "reasoning":
-        return _reasoning(item)
-    return [] if kind in ("function_call", "custom_tool_call") else [item]
-
-
-def _reasoning(item: Json) -> list[Part]:
-    texts = [string_in(part.get("text")) for part in objects_in(item.get("content"))]
-    texts = [text for text in texts if text] or [
-        text for part in objects_in(item.get("summary")) if (text := string_in(part.get("text")))
-    ]
-    sealed = string_in(item.get("encrypted_content"))
-    if not texts:
-        return [{**parts.reasoning_part(""), "encrypted_content": sealed}] if sealed else []
-    first, *rest = [parts.reasoning_part(text) for text in texts]
-    return [{**first, "encrypted_content": sealed} if sealed else first, *rest]
-
-
-def _calls_of(item: Json, issues: set[Issue]) -> list[Json]:
-    kind = item.get("type")
     identity = item.get("call_id") or item.get("id")
-    if kind == "function_call":
-        return [parts.tool_call(identity, item.get("name"), item.get("arguments"), issues)]
-    if kind == "custom_tool_call":
+    if kind == "message":
+        turn += _parts_of(item.get("content"))
+    elif kind == "function_call":
+        calls.append(parts.tool_call(identity, item.get("name"), item.get("arguments"), issues))
+    elif kind == "custom_tool_call":
         custom = {"name": as_text(item.get("name") or ""), "input": as_text(item.get("input") or "")}
-        return [{"id": as_text(identity or ""), "type": "custom", "custom": custom}]
-    return []
+        calls.append({"id": as_text(identity or ""), "type": "custom", "custom": custom})
+    elif kind == "reasoning":
+        # The summary is what stands for a reasoning that is not shown.
+        texts = _texts_in(item.get("content")) or _texts_in(item.get("summary"))
+        sealed = string_in(item.get("encrypted_content"))
+        if sealed and not texts:
+            texts = [""]
+        thoughts = [parts.reasoning_part(text) for text in texts]
+        if sealed:
+            thoughts[0]["encrypted_content"] = sealed
+        turn += thoughts
+    else:
+        turn.append(item)
 
 
-def _other_message(item: Json, issues: set[Issue], where: str) -> Message:
-    kind = string_in(item.get("type"))
-    if kind.endswith("_output"):
-        return _result_of(item)
-    role = item.get("role")
-    if not isinstance(role, str) or not role:
-        raise MalformedError(f"{where} has no role")
-    if item.get("tool_calls") or role == "tool":
-        return message_of(item, issues, where)
-    return {"role": _ROLES.get(role, role), "content": parts.content_of(_parts_of(item.get("content"))) or ""}
-
-
-def _result_of(item: Json) -> Message:
-    output = item.get("output")
-    message = parts.tool_result(item.get("call_id") or item.get("id"), output)
-    if isinstance(output, list) and any("type" in part for part in objects_in(output)):
-        message["content"] = parts.content_of(_parts_of(output)) or ""
-    return message
+def _texts_in(given: Any) -> list[str]:
+    texts = [string_in(part.get("text")) for part in objects_in(given)]
+    return [text for text in texts if text]
 
 
 def _parts_of(content: Any) -> list[Part]:
-    if isinstance(content, str):
-        return [parts.text_part(content)] if content else []
-    return [
-        _part_of(part)
-        for part in objects_in([{"text": p} if isinstance(p, str) else p for p in _list(content)])
-    ]
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
+    if content is None or content == "":
         return []
-    return value if isinstance(value, list) else [as_text(value)]
+    if not isinstance(content, list):
+        return [parts.text_part(as_text(content))]
+    made: list[Part] = []
+    for part in content:
+        if isinstance(part, str):
+            made.append(parts.text_part(part))
+        elif isinstance(part, dict):
+            made.append(_part_of(part))
+    return made
 
 
 def _part_of(part: Json) -> Part:
     kind = part.get("type", "input_text")
     if kind in ("input_text", "output_text", "text", "summary_text"):
-        notes = part.get("annotations")
-        return {
-            **parts.text_part(as_text(part.get("text") or "")),
-            **({"annotations": notes} if notes else {}),
-        }
+        text, notes = parts.text_part(as_text(part.get("text") or "")), part.get("annotations")
+        return {**text, "annotations": notes} if notes else text
     if kind == "reasoning_text":
         return parts.reasoning_part(as_text(part.get("text") or ""))
     if kind == "input_image":
@@ -241,21 +243,3 @@ def _tool_of(tool: Json) -> Json:
     function = parts.function_tool(tool["name"], tool.get("description"), tool.get("parameters"))
     function["function"].update(without(tool, _TOOL_KEYS))
     return function
-
-
-def _conversation(body: Json) -> Json:
-    given = body.get("conversation")
-    named = text_of(given.get("id") if isinstance(given, dict) else given)
-    return {"conversation_id": named} if named else {}
-
-
-def _finish(given: str | None, output: Message | None) -> str | None:
-    if given == "completed" and output and output.get("tool_calls"):
-        return "tool_calls"
-    return names.finish_of(given) if given not in ("in_progress", "queued") else None
-
-
-def _latency(body: Json) -> float | None:
-    begun, ended = tokens_of(body.get("created_at")), tokens_of(body.get("completed_at"))
-    # Whole seconds: too coarse to be a latency unless there are some.
-    return (ended - begun) * 1000.0 if begun and ended and ended - begun >= 2 else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from slmhub.formats.fields import Json, object_in, string_in
 
 _OVER = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
@@ -28,20 +26,21 @@ class _Unfinished:
         self.texts: dict[tuple[int, str, int], tuple[Json, str, list[str]]] = {}
 
     def take(self, event: Json) -> None:
-        kind, index = string_in(event.get("type")), event.get("output_index", 0)
+        kind, index, delta = string_in(event.get("type")), event.get("output_index", 0), event.get("delta")
         if not isinstance(index, int):
             return
         if kind in ("response.output_item.added", "response.output_item.done"):
             self.items[index] = dict(object_in(event.get("item")))
             if kind.endswith("done"):
                 self.done.add(index)
-        elif index in self.items and index not in self.done and isinstance(event.get("delta"), str):
-            self._add(kind, index, event)
-
-    def _add(self, kind: str, index: int, event: Json) -> None:
+            return
+        # A finished item holds its text already.
+        if index not in self.items or index in self.done or not isinstance(delta, str):
+            return
         item = self.items[index]
         if kind in _ARGUMENTS:
-            self._piece(index, _ARGUMENTS[kind], 0, item, event["delta"], _ARGUMENTS[kind])
+            key = _ARGUMENTS[kind]
+            self.texts.setdefault((index, key, 0), (item, key, []))[2].append(delta)
         elif kind in _TEXTS:
             place, part_type, key = _TEXTS[kind]
             given = event.get("content_index", event.get("summary_index", 0))
@@ -51,14 +50,10 @@ class _Unfinished:
                 part: Json = {"type": part_type, key: ""}
                 item[place] = [*(held if isinstance(held, list) else []), part]
                 self.texts[index, place, at] = (part, key, [])
-            self.texts[index, place, at][2].append(event["delta"])
-
-    def _piece(self, *where: Any) -> None:
-        index, place, at, holder, delta, key = where
-        self.texts.setdefault((index, place, at), (holder, key, []))[2].append(delta)
+            self.texts[index, place, at][2].append(delta)
 
     def output(self) -> list[Json]:
-        for index, (holder, key, pieces) in ((at[0], held) for at, held in self.texts.items()):
+        for (index, _, _), (holder, key, pieces) in self.texts.items():
             if index not in self.done:
                 holder[key] = "".join(pieces)
         return [self.items[index] for index in sorted(self.items)]
@@ -73,16 +68,12 @@ def fold_events(events: list[Json]) -> Json:
         if isinstance(event.get("response"), dict):
             whole, over = event["response"], kind in _OVER
         elif kind == "error":
-            whole = {**whole, "status": "failed", "error": _error(event)}
+            error = event.get("error")
+            if not isinstance(error, dict):
+                error = {"message": event.get("message"), "code": event.get("code")}
+            whole = {**whole, "status": "failed", "error": error}
         else:
             unfinished.take(event)
     if over and whole.get("output"):
         return whole
     return {**whole, "output": unfinished.output() or whole.get("output") or []}
-
-
-def _error(event: Json) -> Json:
-    nested = event.get("error")
-    return (
-        nested if isinstance(nested, dict) else {"message": event.get("message"), "code": event.get("code")}
-    )
