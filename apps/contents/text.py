@@ -7,6 +7,7 @@ from typing import Any
 from apps.contents.models import ContentKind
 from slmhub.formats.signature import defined_name
 from slmhub.formats.signature import text_of as content_text
+from slmhub.formats.tool_calls import tool_calls_of
 
 PREVIEW = 200
 
@@ -24,15 +25,9 @@ def text_of(kind: ContentKind, body: Any) -> str:
 
 
 def message_text(message: dict[str, Any]) -> str:
-    calls = message.get("tool_calls")
-    pieces = [content_text(message.get("content")), *(call_text(call) for call in calls or () if calls)]
+    calls = (f"{call.name}({call.text})" for call in tool_calls_of(message))
+    pieces = [content_text(message.get("content")), *calls]
     return "\n".join(piece for piece in pieces if piece)
-
-
-def call_text(call: dict[str, Any]) -> str:
-    """`name({"key": "value"})`."""
-    function = call.get("function") or call.get("custom") or {}
-    return f"{function.get('name', '')}({function.get('arguments', function.get('input', ''))})"
 
 
 def _tool_names(tools: list[dict[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from apps.traces.models import Outcome, Span, Status
 from apps.traces.selectors import CallContent, messages_of_many
 from slmhub.formats import signature
 from slmhub.formats.foreign_json import NotJsonError, decode
+from slmhub.formats.tool_calls import tool_calls_of
 
 CHUNK = 300
 PROMPT_ROLES = frozenset({"system", "developer"})
@@ -95,16 +96,15 @@ def _row_reason(span: Span) -> Reason | None:
 
 
 def _answer_reason(output: dict[str, Any]) -> Reason | None:
-    calls = output.get("tool_calls") or ()
+    calls = tool_calls_of(output)
     if not calls and not signature.text_of(output.get("content")).strip():
         return Reason.EMPTY
-    return None if all(_is_object(call) for call in calls) else Reason.NOT_JSON
+    return None if all(_is_object(call.arguments or "{}") for call in calls) else Reason.NOT_JSON
 
 
-def _is_object(call: dict[str, Any]) -> bool:
-    arguments = (call.get("function") or {}).get("arguments")
+def _is_object(arguments: str) -> bool:
     try:
-        return isinstance(decode(arguments or "{}"), dict)
+        return isinstance(decode(arguments), dict)
     except NotJsonError:
         return False
 

@@ -14,6 +14,7 @@ from apps.datasets.columns import FieldSeen, Overlap, Seen
 from apps.datasets.models import Split
 from slmhub.formats import signature
 from slmhub.formats.foreign_json import NotJsonError, decode
+from slmhub.formats.tool_calls import tool_calls_of
 
 FEW_KINDS, RECURRING = 30, 0.5
 SHORTEST_VALUE = 2
@@ -75,9 +76,8 @@ def phrases_of(row: Draft) -> set[str]:
 
 def leaves_of(output: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(field, value) of an answer: leaves of tool arguments or of a JSON answer, else its whole text."""
-    calls = output.get("tool_calls") or ()
-    text = signature.text_of(output.get("content"))
-    sources = [str((call.get("function") or {}).get("arguments") or "{}") for call in calls] or [text]
+    calls = tool_calls_of(output)
+    sources = [call.arguments or "{}" for call in calls] or [signature.text_of(output.get("content"))]
     for source in sources:
         value = _json(source)
         if isinstance(value, dict | list):

@@ -14,6 +14,7 @@ from apps.traces.models import Span, SpanQuerySet
 from apps.traces.selectors import CallContent, messages_of_many
 from slmhub.formats import signature
 from slmhub.formats.foreign_json import NotJsonError, decode
+from slmhub.formats.tool_calls import tool_calls_of
 
 TEXT_LENGTH = 1200
 VALUES_FROM = 200
@@ -63,14 +64,8 @@ def _thread(content: CallContent) -> Iterator[Shown]:
     output = content.output or {}
     if text := signature.text_of(output.get("content")):
         yield Shown("assistant", text[:TEXT_LENGTH])
-    for name, arguments in _tool_calls(output):
-        yield Shown("assistant", arguments[:TEXT_LENGTH], tool=name)
-
-
-def _tool_calls(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for call in output.get("tool_calls") or ():
-        function = call.get("function") or {}
-        yield str(function.get("name") or "unknown"), str(function.get("arguments") or "")
+    for call in tool_calls_of(output):
+        yield Shown("assistant", call.text[:TEXT_LENGTH], tool=call.name or signature.UNKNOWN)
 
 
 def fields_of(calls: SpanQuerySet) -> list[Field]:
@@ -89,7 +84,7 @@ def _field(name: str, counts: Counter[str]) -> Field:
 
 
 def _values(output: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    sources: Sequence[str] = [arguments for _, arguments in _tool_calls(output)]
+    sources: Sequence[str] = [call.arguments for call in tool_calls_of(output)]
     for source in sources or [signature.text_of(output.get("content"))]:
         for name, value in _object(source).items():
             yield name[:VALUE_LENGTH], value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections import defaultdict
@@ -16,6 +17,7 @@ from apps.datasets.models import Example, Split
 from apps.evaluation.models import Answer, EvaluationRun, System, Verdict
 from apps.evaluation.report import Latency
 from apps.jobs.models import State
+from slmhub.formats.tool_calls import ToolCall, tool_calls_of
 from slmhub.ml.evaluation import SystemMetrics, compare
 
 Z_95 = 1.959964
@@ -246,21 +248,17 @@ def answer_text(message: Any) -> str:
     """An assistant message as people read it: its text, then each tool call with its arguments."""
     if not isinstance(message, Mapping):
         return str(message)
-    calls = [_call_text(call) for call in message.get("tool_calls") or [] if isinstance(call, Mapping)]
+    calls = [_call_text(call) for call in tool_calls_of(message)]
     content = message.get("content")
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False) if content else ""
     return "\n".join(part for part in (text, *calls) if part) or "(empty)"
 
 
-def _call_text(call: Mapping[str, Any]) -> str:
-    function = call.get("function")
-    function = function if isinstance(function, Mapping) else {}
-    arguments = function.get("arguments", "")
-    try:
+def _call_text(call: ToolCall) -> str:
+    arguments = call.text
+    with contextlib.suppress(ValueError, RecursionError):
         arguments = json.dumps(json.loads(arguments), ensure_ascii=False, indent=1, sort_keys=True)
-    except (ValueError, TypeError, RecursionError):
-        arguments = str(arguments)
-    return f"{function.get('name', '?')} {arguments}"
+    return f"{call.name or '?'} {arguments}"
 
 
 def state_of(run: EvaluationRun) -> State:

@@ -13,6 +13,7 @@ from apps.privacy.selectors import of_contents
 from apps.traces.models import Kind, Span
 from apps.traces.selectors import CallContent, bodies_of, content_ids
 from slmhub.formats.foreign_json import NotJsonError, decode
+from slmhub.formats.tool_calls import ToolCall, tool_calls_of
 
 LONGEST_SHOWN = 6_000
 LONGEST_EVER = 2_000_000
@@ -32,7 +33,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class ToolCall:
+class ShownCall:
     name: str
     id: str
     arguments: Piece
@@ -45,7 +46,7 @@ class ShownMessage:
     content_id: int
     name: str = ""
     pieces: list[Piece] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
+    calls: list[ShownCall] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     is_new: bool = True
     is_answer: bool = False
@@ -138,7 +139,6 @@ def neighbours(span: Span) -> Neighbours:
 
 
 def _shown(body: dict[str, Any], content_id: int, findings: list[Finding], *, full: bool) -> ShownMessage:
-    calls = body.get("tool_calls") if isinstance(body.get("tool_calls"), list) else []
     pieces = _pieces(body.get("content"), full=full)
     rest = {
         key: value for key, value in body.items() if key not in _SHOWN_KEYS and value not in (None, [], {})
@@ -152,7 +152,7 @@ def _shown(body: dict[str, Any], content_id: int, findings: list[Finding], *, fu
         content_id=content_id,
         name=str(body.get("name") or ""),
         pieces=pieces,
-        calls=[_tool_call(call, full=full) for call in calls or []],
+        calls=[_shown_call(call, full=full) for call in tool_calls_of(body)],
         findings=findings,
     )
 
@@ -184,14 +184,12 @@ def _image_note(part: dict[str, Any]) -> str:
     return f"{url[:40]}… ({len(url):,} characters, not shown)" if url.startswith("data:") else url[:500]
 
 
-def _tool_call(call: dict[str, Any], *, full: bool) -> ToolCall:
-    function = call.get("function") or call.get("custom") or {}
-    arguments = str(function.get("arguments", function.get("input", "")))
-    document = json_of(arguments)
-    text = arguments if document is None else pretty(document)
-    return ToolCall(
-        name=str(function.get("name", "")),
-        id=str(call.get("id", "")),
+def _shown_call(call: ToolCall, *, full: bool) -> ShownCall:
+    document = json_of(call.text)
+    text = call.text if document is None else pretty(document)
+    return ShownCall(
+        name=call.name,
+        id=call.id,
         arguments=_cut(text, full=full, is_data=True),
         is_json=document is not None,
     )

@@ -13,9 +13,12 @@ import xxhash
 
 from slmhub.formats.foreign_json import NotJsonError, decode
 from slmhub.formats.records import Message
+from slmhub.formats.tool_calls import tool_calls_of
 
 SLOT = "<*>"
 START, USER, TOOL, RESPOND, NOTHING = "start", "user", "tool", "respond", "none"
+# The name of a tool that has none.
+UNKNOWN = "unknown"
 _PROMPT_ROLES = frozenset({"system", "developer"})
 _LONGEST_WORD = 32
 _KEYS_SHOWN = 20
@@ -82,8 +85,7 @@ def argument_keys(output: Message | None) -> tuple[str, ...]:
     """Sorted keys of the tool calls' arguments, or of the JSON object that the answer is."""
     if not output:
         return ()
-    calls = output.get("tool_calls") or ()
-    sources = [_arguments(call) for call in calls] or [text_of(output.get("content"))]
+    sources = [call.arguments for call in tool_calls_of(output)] or [text_of(output.get("content"))]
     return tuple(sorted({key for source in sources for key in _json_keys(source) or ()}))
 
 
@@ -130,24 +132,14 @@ def _tool_name(messages: list[Message]) -> str:
     last = messages[-1]
     wanted = last.get("tool_call_id")
     for message in reversed(messages[:-1]):
-        for call in message.get("tool_calls") or ():
-            if wanted is not None and call.get("id") == wanted:
-                return _call_name(call)
-    return str(last.get("name") or "unknown")
+        for call in tool_calls_of(message):
+            if wanted is not None and call.id == wanted:
+                return call.name or UNKNOWN
+    return str(last.get("name") or UNKNOWN)
 
 
 def _called_tools(output: Message) -> list[str]:
-    return list(dict.fromkeys(_call_name(call) for call in output.get("tool_calls") or ()))
-
-
-def _call_name(call: dict[str, Any]) -> str:
-    function = call.get("function") or call.get("custom") or {}
-    return str(function.get("name") or "unknown")
-
-
-def _arguments(call: dict[str, Any]) -> str:
-    arguments = (call.get("function") or {}).get("arguments")
-    return arguments if isinstance(arguments, str) else ""
+    return list(dict.fromkeys(call.name or UNKNOWN for call in tool_calls_of(output)))
 
 
 def defined_name(tool: dict[str, Any]) -> str:
