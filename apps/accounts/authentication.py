@@ -6,7 +6,6 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
-from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -17,9 +16,8 @@ from rest_framework.request import Request
 from apps.accounts.models import Agent, ApiKey
 from apps.accounts.rights import Scope
 from apps.accounts.snapshot import NOTE_USE_EVERY_S
+from apps.accounts.which_agent import AGENT_HEADER, chosen
 from apps.core.errors import BadBodyError
-
-AGENT_HEADER = "x-slmhub-agent"
 
 
 def key_digest(secret: str) -> str:
@@ -88,14 +86,8 @@ def agent_of(request: Request, named: str = "") -> Agent:
     else the key's own, else the workspace's only one."""
     key = key_of(request)
     slug = named or request.query_params.get("agent", "") or request.headers.get(AGENT_HEADER, "")
-    if key.agent is not None:
-        if slug and slug != key.agent.slug:
-            raise PermissionDenied(f"This API key belongs to the agent {key.agent.slug!r}.")
-        return key.agent
-    agents = key.workspace.agents.select_related("workspace")
-    found = list(agents.filter(slug=slug) if slug else agents.order_by("pk")[:2])
-    if len(found) == 1:
-        return found[0]
-    if slug:
-        raise Http404(f"There is no agent {slug!r} in this workspace.")
-    raise BadBodyError("Name the agent.", hint="Add ?agent=SLUG, or use a key that belongs to one agent.")
+    own = [key.agent] if key.agent else key.workspace.agents.select_related("workspace")
+    found = chosen({agent.slug: agent for agent in own}, slug, bound=key.agent is not None)
+    if found is None:
+        raise BadBodyError("Name the agent.", hint="Add ?agent=SLUG, or use a key that belongs to one agent.")
+    return found

@@ -21,6 +21,7 @@ from django.utils import timezone
 from apps.accounts.models import Agent, ApiKey
 from apps.accounts.refreshing import RefreshingSnapshot
 from apps.accounts.rights import Scope
+from apps.accounts.which_agent import chosen
 
 # "Last used" of a key may lag by so much: a write with every request would slow all of them.
 NOTE_USE_EVERY_S = 15.0
@@ -41,10 +42,10 @@ class KeyEntry:
 
 @dataclass(frozen=True)
 class Directory:
-    """The keys that are in force, by the SHA-256 of their secret, and agents by (workspace, slug)."""
+    """The keys that are in force, by the SHA-256 of their secret, and each workspace's agents by slug."""
 
     keys: dict[str, KeyEntry] = field(default_factory=dict)
-    agents: dict[tuple[int, str], int] = field(default_factory=dict)
+    agents: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def key_of(self, secret: str) -> KeyEntry | None:
         return self.keys.get(hashlib.sha256(secret.strip().encode()).hexdigest())
@@ -54,20 +55,12 @@ class Directory:
 
     def agents_of(self, key: KeyEntry) -> dict[str, int]:
         """Slug and id of the agents that the key may speak for."""
-        return {
-            slug: agent
-            for (workspace, slug), agent in self.agents.items()
-            if workspace == key.workspace_id and key.agent_id in (None, agent)
-        }
+        all_of_them = self.agents.get(key.workspace_id, {})
+        return {slug: agent for slug, agent in all_of_them.items() if key.agent_id in (None, agent)}
 
     def agent_of(self, key: KeyEntry, slug: str) -> int | None:
-        """The agent that a request is about: the key's own, the one that is named, or the only one."""
-        if key.agent_id is not None:
-            return key.agent_id
-        if slug:
-            return self.agents.get((key.workspace_id, slug))
-        own = list(self.agents_of(key).values())
-        return own[0] if len(own) == 1 else None
+        """The agent that a request is about, if any. Raises ForeignAgentError, NoSuchAgentError."""
+        return chosen(self.agents_of(key), slug, bound=key.agent_id is not None)
 
 
 def read() -> Directory:
@@ -80,7 +73,7 @@ def read() -> Directory:
     directory = Directory()
     for workspace, agent, pk, name, scopes in rows:
         if scopes is None:
-            directory.agents[workspace, name] = agent
+            directory.agents.setdefault(workspace, {})[name] = agent
         else:
             directory.keys[name] = KeyEntry(pk, workspace, agent, frozenset(scopes))
     return directory

@@ -37,5 +37,15 @@ class BodyTooLargeError(HubError):
     status = 413
 
 
+class CallerLeftError(HubError):
+    """The connection went before the body was complete."""
+
+
+class TooSlowError(HubError):
+    """The body did not come in time."""
+
+    status = 408
+
+
 def error_body(kind: str, message: str, hint: str = "") -> dict[str, Any]:
     return {"error": {"type": kind, "message": message, **({"hint": hint} if hint else {})}}

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
+
+from apps.core.errors import BodyTooLargeError, CallerLeftError, TooSlowError
+
+# A body may be silent for so long, and take so long altogether.
+SILENCE_S = 20.0
+LONGEST_S = 120.0
+# A caller reads the refusal only after it has sent its body; beyond so many times the limit it is cut off.
+DISCARDED = 4
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -15,6 +24,46 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 def header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+async def read_body(
+    receive: Receive, *, most: int, announced: str = "", grow: Callable[[int], None] = lambda size: None
+) -> bytes:
+    """The body as it is sent; `announced` is its Content-Length, `grow` hears of each piece and may refuse.
+
+    Raises BodyTooLargeError, CallerLeftError, TooSlowError, and what `grow` raises.
+    """
+    clock = asyncio.get_running_loop().time
+    latest = clock() + LONGEST_S
+    body = bytearray()
+    more = True
+    try:
+        if announced.isdigit() and int(announced) > most:
+            raise _too_large(most)
+        async with asyncio.timeout(SILENCE_S) as limit:
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    more = False
+                    raise CallerLeftError("The caller left before the body was complete.")
+                chunk = message.get("body", b"")
+                more = bool(message.get("more_body"))
+                limit.reschedule(min(latest, clock() + SILENCE_S))
+                grow(len(chunk))
+                body += chunk
+                if len(body) > most:
+                    raise _too_large(most)
+    except TimeoutError:
+        raise TooSlowError("The body came too slowly.") from None
+    except Exception:
+        body.clear()
+        await discard_rest(receive, more=more, most=DISCARDED * most)
+        raise
+    return bytes(body)
+
+
+def _too_large(most: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"The body is larger than {most // 1024**2} MiB.")
 
 
 async def discard_rest(receive: Receive, *, more: bool, most: int) -> None:

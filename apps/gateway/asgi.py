@@ -10,10 +10,11 @@ import time
 from apps.accounts.refreshing import RefreshingSnapshot
 from apps.accounts.rights import Scope as KeyScope
 from apps.accounts.snapshot import KeyEntry, Keys
-from apps.core.raw_asgi import Receive, Scope, Send, header, send_json
+from apps.accounts.which_agent import AGENT_HEADER
+from apps.core.errors import BodyTooLargeError, HubError
+from apps.core.raw_asgi import Receive, Scope, Send, header, read_body, send_json
 from apps.gateway.answering import answer
 from apps.gateway.calls import Call, session_in
-from apps.gateway.http import read_body
 from apps.gateway.policy import plan_for, route_of
 from apps.gateway.refusals import Refusal
 from apps.gateway.snapshot import Snapshot, read
@@ -24,7 +25,7 @@ from slmhub.chat_client import ChatClient
 
 # Beyond what the intake may fill: the agents' own calls go on a little longer than what is told of others.
 SPOOL_SHARE = 1.25
-AGENT_HEADER = b"x-slmhub-agent"
+LARGEST_BODY = 16 * 1024**2
 
 
 class Gateway:
@@ -52,6 +53,10 @@ class Gateway:
             await self._serve(path, scope, receive, send)
         except Refusal as refused:
             await send_json(send, refused.status, surface.refusal(refused), refused.headers)
+        except HubError as error:
+            code = "too_large" if isinstance(error, BodyTooLargeError) else "invalid_request_error"
+            refusal = Refusal(error.status, error.sentence, code)
+            await send_json(send, refusal.status, surface.refusal(refusal))
         except SpoolFullError as full:
             busy = Refusal(429, str(full), "overloaded")
             wait = [(b"retry-after", b"%d" % full.wait_s)]
@@ -59,7 +64,7 @@ class Gateway:
 
     async def _serve(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         key = await self._key_of(scope)
-        agent_id = self.keys.current.agent_of(key, header(scope, AGENT_HEADER))
+        agent_id = self.keys.current.agent_of(key, header(scope, AGENT_HEADER.encode()))
         match scope["method"], path:
             case "POST", path if path in SURFACES:
                 await self._answer(SURFACES[path], agent_id, scope, receive, send)
@@ -87,7 +92,8 @@ class Gateway:
         self.spool.check_room(SPOOL_SHARE)
         if agent_id is None:
             raise Refusal(400, "Say which agent calls: header x-slmhub-agent: <slug>, or use an agent's key.")
-        asked = surface.parse(await read_body(receive))
+        length = header(scope, b"content-length")
+        asked = surface.parse(await read_body(receive, most=LARGEST_BODY, announced=length))
         call = Call(
             surface=surface,
             agent_id=agent_id,

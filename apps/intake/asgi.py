@@ -17,7 +17,8 @@ import msgspec
 from django.conf import settings
 
 from apps.accounts.snapshot import Keys
-from apps.core.raw_asgi import Receive, Scope, Send, header, send_whole
+from apps.core.errors import HubError, TooSlowError
+from apps.core.raw_asgi import Receive, Scope, Send, header, read_body, send_whole
 from apps.intake import endpoints, sdk
 from apps.intake.answers import (
     Refusal,
@@ -29,7 +30,7 @@ from apps.intake.answers import (
     refused_otlp,
 )
 from apps.intake.auth import agents_of, key_of, which_agent
-from apps.intake.bodies import Budget, plain_of, read_body
+from apps.intake.bodies import LARGEST_BODY, Budget, plain_of
 from apps.intake.endpoints import Body, CheckResult, Endpoint
 from apps.spool.record import Header
 from apps.spool.writer import SpoolFullError, SpoolWriter
@@ -71,6 +72,10 @@ class Intake:
             return await self._served(scope, receive)
         except Refusal as refusal:
             return refuse(refusal, protobuf)
+        except HubError as error:
+            # What is left of a body that comes too slowly is not waited for.
+            close = [(b"connection", b"close")] if isinstance(error, TooSlowError) else []
+            return refuse(Refusal(error.status, error.sentence, close), protobuf)
         except MalformedError as error:
             return refuse(Refusal(400, f"{error}."), protobuf)
         except SpoolFullError as full:
@@ -108,7 +113,9 @@ class Intake:
         self.spool.check_room()
         encoding = header(scope, b"content-encoding").strip().lower()
         with self.budget.claim() as claim:
-            raw = await read_body(scope, receive, claim)
+            raw = await read_body(
+                receive, most=LARGEST_BODY, announced=header(scope, b"content-length"), grow=claim.grow
+            )
             at_once = len(raw) <= CHECKED_AT_ONCE and not encoding
 
             def check() -> CheckResult:

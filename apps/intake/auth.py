@@ -10,6 +10,7 @@ from django.utils.text import slugify
 
 from apps.accounts.rights import Scope as KeyScope
 from apps.accounts.snapshot import Directory, KeyEntry, Keys
+from apps.accounts.which_agent import AGENT_HEADER
 from apps.core.raw_asgi import Scope, header
 from apps.intake.answers import Refusal
 
@@ -62,10 +63,9 @@ def agents_of(
     `projects` reads the body's projects; it is asked only when nothing before it has decided.
     """
     agents = directory.agents_of(key)
-    if slug := header(scope, b"x-slmhub-agent"):
-        return {slug: _named(slug, agents, key)}
-    if len(agents) == 1:
-        return agents
+    agent = directory.agent_of(key, header(scope, AGENT_HEADER.encode()))
+    if agent is not None:
+        return {slug: known for slug, known in agents.items() if known == agent}
     names = [header(scope, b"langsmith-project"), *_basic_name(scope)]
     found = {slug: agents[slug] for slug in map(slugify, names) if slug in agents}
     found = found or {slug: agents[slug] for slug in map(slugify, projects()) if slug in agents}
@@ -77,14 +77,6 @@ def agents_of(
 def _basic_name(scope: Scope) -> list[str]:
     scheme, _, value = header(scope, b"authorization").partition(" ")
     return [_basic(value)[0]] if scheme.lower() == "basic" else []
-
-
-def _named(slug: str, agents: dict[str, int], key: KeyEntry) -> int:
-    if slug in agents:
-        return agents[slug]
-    if key.agent_id is not None:
-        raise Refusal(403, "This API key belongs to another agent than the header x-slmhub-agent names.")
-    raise Refusal(404, f"There is no agent {slug[:60]!r} in this workspace.")
 
 
 def which_agent(agents: Iterable[str], what: str) -> Refusal:

@@ -1,8 +1,7 @@
-"""Reads request bodies within what this process may hold in memory."""
+"""What request bodies may hold of this process's memory, and what they are unpacked."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
@@ -14,14 +13,9 @@ from apps.core.compression import (
     UnknownEncodingError,
     undone,
 )
-from apps.core.raw_asgi import Receive, Scope, discard_rest, header
 from apps.intake.answers import Refusal, busy
 
 LARGEST_BODY = 64 * 1024**2
-# A caller reads the refusal only after it has sent its body; beyond this the connection is cut.
-LARGEST_DISCARDED = 4 * LARGEST_BODY
-SILENCE_S = 20.0
-LONGEST_S = 120.0
 
 
 class Budget:
@@ -62,39 +56,6 @@ class Claim:
         self._budget.take(size, self)
 
 
-async def read_body(scope: Scope, receive: Receive, claim: Claim) -> bytes:
-    """The body as it is sent. Raises Refusal: 408, 413, 429."""
-    announced = header(scope, b"content-length")
-    if announced.isdigit() and int(announced) > LARGEST_BODY:
-        await discard_rest(receive, more=True, most=LARGEST_DISCARDED)
-        raise _too_large()
-    clock = asyncio.get_running_loop().time
-    latest = clock() + LONGEST_S
-    body = bytearray()
-    more = True
-    try:
-        async with asyncio.timeout(SILENCE_S) as limit:
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Refusal(400, "The caller left before the body was complete.")
-                chunk = message.get("body", b"")
-                more = bool(message.get("more_body"))
-                limit.reschedule(min(latest, clock() + SILENCE_S))
-                claim.grow(len(chunk))
-                body += chunk
-                if len(body) > LARGEST_BODY:
-                    raise _too_large()
-    except TimeoutError:
-        raise Refusal(408, "The body came too slowly.", [(b"connection", b"close")]) from None
-    except Refusal as refusal:
-        if refusal.status in (413, 429):
-            body.clear()
-            await discard_rest(receive, more=more, most=LARGEST_DISCARDED)
-        raise
-    return bytes(body)
-
-
 def plain_of(body: bytes, encoding: str, claim: Claim) -> bytes:
     """The body without its content encoding. Raises Refusal: 400, 413, 415, 429."""
     try:
@@ -105,11 +66,5 @@ def plain_of(body: bytes, encoding: str, claim: Claim) -> bytes:
     except BrokenEncodingError as error:
         raise Refusal(400, f"The body is not whole {encoding}: {error}.") from None
     except TooMuchError:
-        raise _too_large("unpacked, ") from None
-
-
-def _too_large(when: str = "") -> Refusal:
-    most = LARGEST_BODY // 1024**2
-    return Refusal(
-        413, f"The body is, {when}larger than {most} MiB." if when else f"The body is larger than {most} MiB."
-    )
+        most = LARGEST_BODY // 1024**2
+        raise Refusal(413, f"The body is, unpacked, larger than {most} MiB.") from None

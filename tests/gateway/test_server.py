@@ -101,7 +101,7 @@ def test_a_workspaces_key_says_which_agent_calls(world: World, address: str, tea
     desk.teacher(teacher)
 
     assert desk.ask().status_code == 400
-    assert desk.ask(**{"x-slmhub-agent": "nobody"}).status_code == 400
+    assert desk.ask(**{"x-slmhub-agent": "nobody"}).status_code == 404
     assert desk.ask(**{"x-slmhub-agent": other.slug}).status_code == 503
     assert desk.ask(**{"x-slmhub-agent": world.agent.slug}).status_code == 200
     assert [span.agent for span in desk.recorded()] == [world.agent]
@@ -111,7 +111,8 @@ def test_a_key_of_an_agent_speaks_for_that_agent_only(world: World, desk: Desk, 
     other = create_agent(workspace=world.workspace, name="Other", actor=world.admin)
     desk.teacher(teacher)
 
-    assert desk.ask(**{"x-slmhub-agent": other.slug}).status_code == 200
+    assert desk.ask(**{"x-slmhub-agent": other.slug}).status_code == 403
+    assert desk.ask(**{"x-slmhub-agent": world.agent.slug}).status_code == 200
     assert [span.agent for span in desk.recorded()] == [world.agent]
 
 
@@ -120,7 +121,7 @@ def test_an_agent_of_another_workspace_cannot_be_named(world: World, address: st
     create_agent(workspace=world.workspace, name="Second", actor=world.admin)
     desk = Desk.build(world, address, agent=None)
 
-    assert desk.ask(**{"x-slmhub-agent": theirs.slug}).status_code == 400
+    assert desk.ask(**{"x-slmhub-agent": theirs.slug}).status_code == 404
 
 
 # ---- the specialist

@@ -59,10 +59,10 @@ def test_keys_and_agents_are_one_query_and_routes_and_teachers_another(
     with django_assert_num_queries(1):
         directory = directories.read()
     assert len(directory.keys) == 20
-    assert len(directory.agents) == 21
+    assert len(directory.agents[world.workspace.pk]) == 21
     with django_assert_num_queries(1):
         snapshot = read()
-    assert snapshot.teachers[directory.agents[world.workspace.pk, "agent-7"]].endpoint.key == "sk-7"
+    assert snapshot.teachers[directory.agents[world.workspace.pk]["agent-7"]].endpoint.key == "sk-7"
     teacher = snapshot.teachers[world.agent.pk]
     assert (teacher.endpoint, teacher.model) == (Endpoint("http://127.0.0.1:1/v1", "sk-new"), "big")
     assert list(snapshot.routes) == [(world.agent.pk, "a" * 32)]

@@ -12,8 +12,9 @@ import orjson
 import pytest
 import zstandard
 
+from apps.core import raw_asgi
 from apps.core.compression import BrokenEncodingError, TooMuchError, undone
-from apps.intake import bodies
+from apps.core.errors import TooSlowError
 from apps.intake.answers import Refusal
 from apps.intake.bodies import Budget
 from tests.intake.exports import span_id, traces
@@ -45,15 +46,15 @@ def test_a_claim_that_is_alone_may_be_larger_than_the_budget() -> None:
 async def test_a_body_that_stops_coming_is_408_and_gives_back_its_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bodies, "SILENCE_S", 0.05)
+    monkeypatch.setattr(raw_asgi, "SILENCE_S", 0.05)
     messages = [{"type": "http.request", "body": b"half", "more_body": True}]
 
     async def receive() -> dict[str, Any]:
         return messages.pop() if messages else await asyncio.Event().wait()  # type: ignore[return-value]
 
     budget = Budget(100)
-    with pytest.raises(Refusal) as refusal, budget.claim() as claim:
-        await bodies.read_body({"headers": []}, receive, claim)
+    with pytest.raises(TooSlowError) as refusal, budget.claim() as claim:
+        await raw_asgi.read_body(receive, most=100, grow=claim.grow)
     assert refusal.value.status == 408
     assert budget.held == 0
 
