@@ -12,7 +12,7 @@ from django.conf import settings
 from msgspec.structs import asdict
 
 from apps.core.errors import HubError
-from apps.discovery.call_lines import recurring_calls, write_lines
+from apps.discovery.export import recurring_calls, write_lines
 from apps.discovery.models import DiscoveryRun
 from apps.discovery.results import read_clusters, read_placed
 from apps.discovery.storing import store

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from django.db.models import Count, QuerySet
 
 from apps.accounts.models import Agent
-from apps.discovery.call_lines import recurring_calls
 from apps.discovery.columns import KeyUse
+from apps.discovery.export import recurring_calls
 from apps.discovery.models import DiscoveryRun, Task, TaskState
 from apps.traces.models import SpanQuerySet
 

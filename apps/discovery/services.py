@@ -10,7 +10,6 @@ from django.utils import timezone
 from apps.accounts.models import Agent, User
 from apps.accounts.rights import Right
 from apps.core.errors import ConflictError, HubError
-from apps.discovery.call_lines import recurring_calls
 from apps.discovery.columns import RunFigures
 from apps.discovery.events import (
     NamedTask,
@@ -22,6 +21,7 @@ from apps.discovery.events import (
     TaskReopened,
     TaskUnmerged,
 )
+from apps.discovery.export import recurring_calls
 from apps.discovery.models import DiscoveryRun, Task, TaskState
 from apps.events.services import publish
 from apps.jobs import services as jobs

@@ -13,9 +13,9 @@ from django.utils import timezone
 from msgspec.structs import asdict
 
 from apps.accounts.models import Agent
-from apps.discovery.call_lines import recurring_calls
 from apps.discovery.columns import KeyUse, RunFigures, TaskFigures
 from apps.discovery.events import DiscoveryFinished
+from apps.discovery.export import recurring_calls
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
 from apps.discovery.results import NONE, Cluster, Known, PlacedCall, count_shared, fresh_key, recognise
 from apps.events.services import publish

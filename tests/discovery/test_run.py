@@ -7,9 +7,9 @@ import pytest
 
 from apps.accounts.models import Agent
 from apps.discovery import services
-from apps.discovery.call_lines import write_lines
 from apps.discovery.columns import KeyUse
 from apps.discovery.events import DiscoveryFinished
+from apps.discovery.export import write_lines
 from apps.discovery.models import Assignment, DiscoveryRun, Task, TaskState
 from apps.discovery.results import NONE, Cluster, PlacedCall
 from apps.discovery.selectors import calls_of, calls_waiting
