@@ -29,12 +29,6 @@ class TeacherForm(forms.Form):
         help_text="Stored encrypted and never shown again. Blank keeps the key that is stored.",
     )
     forget_key = forms.BooleanField(required=False, label="Forget the stored key")
-    input_price = forms.FloatField(
-        required=False, min_value=0, max_value=10_000, label="Input price", help_text="$ per million tokens."
-    )
-    output_price = forms.FloatField(
-        required=False, min_value=0, max_value=10_000, label="Output price", help_text="$ per million tokens."
-    )
     simulated = forms.BooleanField(
         required=False,
         label="A simulation",
@@ -80,5 +74,5 @@ class TeacherForm(forms.Form):
 def initial(teacher: Teacher | None) -> dict[str, Any]:
     if teacher is None:
         return {}
-    names = ("name", "base_url", "model", "input_price", "output_price", "simulated")
+    names = ("name", "base_url", "model", "simulated")
     return {name: value for name, value in vars(teacher).items() if name in names}

@@ -74,8 +74,6 @@ class Teacher(Timestamped):
     )
     sealed_key = models.BinaryField(default=bytes, blank=True)
     simulated = models.BooleanField(default=False)
-    input_price = models.FloatField(null=True, help_text="US dollars per million tokens")
-    output_price = models.FloatField(null=True, help_text="US dollars per million tokens")
 
     def __str__(self) -> str:
         return self.name

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import psutil
+from django.utils import timezone
 
 from apps.accounts.keys import Keyring, keyring
 from apps.accounts.models import Agent
 from apps.core.errors import HubError
 from apps.core.facets import Filters
+from apps.prices.book import PriceBook, Rates
 from apps.registry import weights
 from apps.registry.entries import STARTER_SLUG
 from apps.registry.models import BaseModel, LicenceClass, Teacher, teacher_binding
@@ -83,6 +85,14 @@ def machine_memory_gb() -> float:
 
 def teacher_of(agent: Agent) -> Teacher | None:
     return Teacher.objects.filter(agent=agent).first()
+
+
+def teacher_rates(teacher: Teacher) -> Rates | None:
+    """What its model costs now; None while that is unknown, or while callers choose the model."""
+    book = PriceBook(teacher.workspace)
+    return (
+        book.rates_for(provider="", model=teacher.model, day=timezone.now().date()) if teacher.model else None
+    )
 
 
 def teacher_key(teacher: Teacher) -> str:

@@ -51,17 +51,14 @@ def set_teacher(
     model: str = "",
     key: str | None = None,
     simulated: bool = False,
-    input_price: float | None = None,
-    output_price: float | None = None,
     actor: User | None = None,
 ) -> Teacher:
-    """The agent's only teacher. `key`: None keeps the stored one, "" forgets it. Prices: $/1M tokens."""
+    """The agent's only teacher. `key`: None keeps the stored one, "" forgets it."""
     address = checked_address(base_url)
     teacher = Teacher.objects.filter(agent=agent).first() or Teacher(agent=agent, workspace=agent.workspace)
     if key is None and teacher.sealed_key and not same_host(teacher.base_url, address):
         raise KeyNeededError("The address has changed.", hint="Type the key for the new address.")
     teacher.name, teacher.base_url, teacher.model, teacher.simulated = name, address, model, simulated
-    teacher.input_price, teacher.output_price = input_price, output_price
     teacher.save()
     if key is not None:
         _seal_key(teacher, key)

@@ -19,10 +19,12 @@ from apps.registry.models import BaseModel, Teacher
 @require_safe
 def list_models(request: MemberRequest) -> HttpResponse:
     filters = Filters(MODEL_FACETS, request.GET)
+    teacher = selectors.teacher_of(request.agent)
     context = {
         "rows": selectors.listed(filters),
         "filters": filters,
-        "teacher": selectors.teacher_of(request.agent),
+        "teacher": teacher,
+        "teacher_rates": selectors.teacher_rates(teacher) if teacher else None,
         "machine_gb": selectors.machine_memory_gb(),
     }
     return render(request, "registry/list.html", context)

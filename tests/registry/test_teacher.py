@@ -17,7 +17,7 @@ from tests.world import World
 
 pytestmark = pytest.mark.django_db
 
-FORM = {"name": "LLM", "base_url": "https://llm.example.com/v1", "key": "sk-secret", "input_price": "2.5"}
+FORM = {"name": "LLM", "base_url": "https://llm.example.com/v1", "key": "sk-secret"}
 
 
 class Upstream(BaseHTTPRequestHandler):
@@ -107,7 +107,7 @@ class TestForm:
         assert answer.status_code == 302
         teacher = selectors.teacher_of(world.agent)
         assert teacher is not None
-        assert (teacher.input_price, selectors.teacher_key(teacher)) == (2.5, "sk-secret")
+        assert (teacher.name, selectors.teacher_key(teacher)) == ("LLM", "sk-secret")
 
     def test_it_never_shows_the_stored_key(self, world: World) -> None:
         client = world.client(world.admin)

@@ -21,12 +21,15 @@ BECOMES: dict[tuple[str, str], Callable[[Any, Values], Any]] = {
     ("Job", "entry"): lambda entry, _: ENTRIES.get(entry, entry),
 }
 # A column that went, with where its content is now.
-GONE: dict[tuple[str, str], str] = {}
+GONE: dict[tuple[str, str], str] = {
+    ("Teacher", "input_price"): "the workspace's price of its model",
+    ("Teacher", "output_price"): "the workspace's price of its model",
+}
 # A column or model under another name.
 RENAMED_COLUMNS: dict[tuple[str, str], str] = {}
 RENAMED_MODELS: dict[str, str] = {}
 # Models of which a migration may add rows.
-MAY_GROW: set[str] = set()
+MAY_GROW: set[str] = {"Price"}
 MOST_TOLD = 20
 
 
