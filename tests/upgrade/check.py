@@ -45,6 +45,7 @@ class Check:
         self.filled: dict[str, Any] = json.loads((home / "filled.json").read_text())
         self.problems: list[str] = []
         self.started = time.monotonic()
+        self.client = Client()
 
     def everything(self) -> list[str]:
         for alias in connections:
@@ -52,8 +53,10 @@ class Check:
         self.say("migrated")
         self.problems += differences(self.home / "before.jsonl.gz")
         self.say("rows compared")
+        self.sign_in()
         visit = visit_everything(Workspace.objects.get(slug=self.filled["workspace"]))
         self.problems += visit.problems
+        self.search()
         self.say(f"{visit.pages} pages of {len(visit.opened)} kinds and {visit.parts} live parts opened")
         ports = {"HUB_DEMO_TEACHER_PORT": str(self.filled["teacher_port"])}
         with running_hub(self.home, "hub", "--demo", **ports) as hub:
@@ -63,6 +66,12 @@ class Check:
             self.models(hub)
         return self.problems
 
+    def sign_in(self) -> None:
+        """With a password of the version before."""
+        admin = next(person.email for person in PEOPLE if person.role == "admin")
+        answer = self.client.post(reverse("account_login"), {"login": admin, "password": DEMO_PASSWORD})
+        self.expect(answer.status_code == 302, f"nobody can sign in: {answer.status_code}")
+
     def say(self, text: str) -> None:
         print(f"{time.monotonic() - self.started:5.1f} s  {text}", flush=True)
 
@@ -70,15 +79,18 @@ class Check:
         if not holds:
             self.problems.append(otherwise)
 
+    def search(self) -> None:
+        """A call of the gateway is found by its words."""
+        address = reverse("traces:list", args=[self.filled["workspace"], self.filled["agent"]])
+        page = self.client.get(address, {"q": "knows"})
+        self.expect(b"<mark>knows</mark>, drained" in page.content, "the search finds nothing")
+
     def jobs(self) -> None:
         """What waited is run by the names that the version before gave it, and so is what is tried again."""
-        client = Client()
-        admin = next(person.email for person in PEOPLE if person.role == "admin")
-        client.post(reverse("account_login"), {"login": admin, "password": DEMO_PASSWORD})
         failed = Job.objects.get(pk=self.filled["failed_job"])
         retried = [failed, *Job.objects.filter(title__in=RETRIED)]
         for job in retried:
-            answer = client.post(reverse("jobs:retry", args=[self.filled["workspace"], job.pk]))
+            answer = self.client.post(reverse("jobs:retry", args=[self.filled["workspace"], job.pk]))
             self.expect(answer.status_code == 302, f"retry of {job.title}: {answer.status_code}")
         waited_for = [*self.filled["queued_jobs"], *(job.pk for job in retried)]
         self.until(lambda: not Job.objects.filter(pk__in=waited_for).exclude(state__in=ENDED).exists())

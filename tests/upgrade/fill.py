@@ -88,11 +88,10 @@ class Filling:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.agent = Agent.objects.get(workspace=workspace, slug=DEMO_AGENT)
-        self.people = {person.role: User.objects.get(email=person.email) for person in PEOPLE}
+        people = {person.role: User.objects.get(email=person.email) for person in PEOPLE}
+        self.curator, self.engineer = people["curator"], people["engineer"]
+        self.approver, self.admin = people["approver"], people["admin"]
         self.filled = Filled(workspace.slug, self.agent.slug)
-
-    def __getattr__(self, role: str) -> User:
-        return self.people[role]
 
     def run(self, job: Job | None, expected: State = State.SUCCEEDED) -> None:
         assert job is not None
@@ -104,23 +103,23 @@ class Filling:
         self.run(Job.objects.get(state=State.QUEUED))
         for path in tau:
             call_command("import_traces", str(path), agent="airline", workspace=self.workspace.slug)
-        self.team()
-        self.prices_and_teachers()
-        self.uploads()
-        self.findings()
-        task, other = self.tasks()
-        specialist = self.training(task, other)
+        self.fill_team()
+        self.fill_prices_and_teachers()
+        self.fill_uploads()
+        self.fill_findings()
+        task, other = self.fill_tasks()
+        specialist = self.fill_training(task, other)
         web, specialists = tree.web("127.0.0.1", settings.PORT), tree.specialist_server()
         addresses = [f"http://127.0.0.1:{settings.PORT}/healthz", f"{settings.SPECIALIST_SERVER_URL}/healthz"]
         with tree.borrowed(
             [web, specialists, tree.demo_teacher()], [*addresses, f"{settings.DEMO_TEACHER_URL}/healthz"]
         ):
-            measured = self.evaluation(specialist)
-            self.rollouts(measured)
-            self.traffic(specialist)
-        self.jobs_that_wait()
+            measured = self.fill_evaluation(specialist)
+            self.fill_rollouts(measured)
+            self.fill_spool(specialist)
+        self.fill_queue()
 
-    def team(self) -> None:
+    def fill_team(self) -> None:
         pia = User.objects.create_user("pia@demo.example", "a long old password", name="Pia")
         team.add_member(workspace=self.workspace, user=pia, role=Role.VIEWER, actor=self.admin)
         member = Membership.objects.get(workspace=self.workspace, user=pia)
@@ -141,7 +140,7 @@ class Filling:
             workspace=self.workspace, name="desk", scopes=list(Scope), actor=self.admin, agent=self.agent
         )
 
-    def prices_and_teachers(self) -> None:
+    def fill_prices_and_teachers(self) -> None:
         for model in ("gpt-large-sim", "house-7b"):
             price = prices.set_price(
                 workspace=self.workspace,
@@ -165,7 +164,7 @@ class Filling:
             output_price=15.0,
         )
 
-    def uploads(self) -> None:
+    def fill_uploads(self) -> None:
         """Done with rejects, mapped, refused, cancelled, failed for want of its file, waiting, partial."""
         done = self.upload("done.jsonl", chat_log(0, 5) + b"{broken\n" + chat_log(5, 3) + b'"no row"\n')
         self.start(done)
@@ -206,14 +205,14 @@ class Filling:
     def start(self, upload: Any) -> None:
         uploads.start(choices=[mappings.choice(upload)], actor=self.curator)
 
-    def findings(self) -> None:
+    def fill_findings(self) -> None:
         """Of a message with several findings one is shown again, so that its rendering is of both kinds."""
         found = list(Finding.objects.filter(workspace=self.workspace).exclude(path__endswith="^")[:12])
         privacy.decide(findings=found[:4], decision=Decision.ACCEPTED, actor=self.curator)
         privacy.decide(findings=found[4:8], decision=Decision.REJECTED, actor=self.curator)
         privacy.reveal(finding=found[8], actor=self.curator)
 
-    def tasks(self) -> tuple[Task, Task]:
+    def fill_tasks(self) -> tuple[Task, Task]:
         """Two accepted tasks, the first with calls enough to be learnt; others are ignored and merged."""
         cancelled = discovery.start_run(agent=self.agent, actor=self.curator)
         jobs.cancel(job=cancelled.job, actor=self.curator)
@@ -234,7 +233,7 @@ class Filling:
         discovery.accept(task=smallest, actor=curator)
         return learnable, smallest
 
-    def training(self, task: Task, smallest: Task) -> Specialist:
+    def fill_training(self, task: Task, smallest: Task) -> Specialist:
         """A frozen dataset, one that was too small, one cancelled; a run that ended well and two others."""
         engineer = self.engineer
         dataset = datasets.build(task=task, actor=engineer)
@@ -269,7 +268,7 @@ class Filling:
             time.sleep(0.1)
         jobs.cancel(job=job, actor=self.engineer)
 
-    def evaluation(self, specialist: Specialist) -> EvaluationRun:
+    def fill_evaluation(self, specialist: Specialist) -> EvaluationRun:
         """A whole one, whose verdict is then lifted to a pass, and one whose model was not served."""
         run = evaluation.start(specialist=specialist, actor=self.engineer)
         self.run(run.job)
@@ -286,7 +285,7 @@ class Filling:
         run.refresh_from_db()
         return run
 
-    def rollouts(self, measured: EvaluationRun) -> None:
+    def fill_rollouts(self, measured: EvaluationRun) -> None:
         """Rejected, withdrawn, rolled back, live, and one that waits."""
 
         def request(reason: str) -> Any:
@@ -299,7 +298,7 @@ class Filling:
         rollouts.approve(rollout=request("Fourth try"), actor=self.approver)
         request("Once more")
 
-    def traffic(self, specialist: Specialist) -> None:
+    def fill_spool(self, specialist: Specialist) -> None:
         """Bodies of every kind: some drained, one of them refused, and as many that wait in the spool."""
         example = specialist.run.dataset.examples.select_related("span").first()
         span = example.span
@@ -364,7 +363,7 @@ class Filling:
         with urllib.request.urlopen(request, timeout=60) as response:
             return response.read()
 
-    def jobs_that_wait(self) -> None:
+    def fill_queue(self) -> None:
         queued = self.upload("queued.jsonl", chat_log(500, 2))
         self.start(queued)
         costs = prices.recompute(workspace=self.workspace, actor=self.admin)
