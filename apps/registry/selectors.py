@@ -89,10 +89,10 @@ def teacher_of(agent: Agent) -> Teacher | None:
 
 def teacher_rates(teacher: Teacher) -> Rates | None:
     """What its model costs now; None while that is unknown, or while callers choose the model."""
-    book = PriceBook(teacher.workspace)
-    return (
-        book.rates_for(provider="", model=teacher.model, day=timezone.now().date()) if teacher.model else None
-    )
+    if not teacher.model:
+        return None
+    today = timezone.now().date()
+    return PriceBook(teacher.workspace).rates_for(provider="", model=teacher.model, day=today)
 
 
 def teacher_key(teacher: Teacher) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from apps.accounts.refreshing import STALENESS_S
 from apps.accounts.rights import Scope
+from apps.gateway.surfaces import SURFACES
 from apps.intake import endpoints, sdk
 from apps.spool.reader import backlog
 from apps.team.services import create_agent, create_api_key, revoke_api_key
@@ -29,7 +30,7 @@ def asked(address: str, method: str, path: str, **headers: str) -> int:
 
 def test_every_raw_address_is_listed() -> None:
     listed = {path for _, path in RAW}
-    served = {*endpoints._EXACT, *sdk._ANSWERS}
+    served = {*endpoints._EXACT, *sdk._ANSWERS, *SURFACES}
     assert served <= listed
     for method, path in RAW:
         assert method in endpoints.endpoint_of(path) or sdk.answers_at(path) or path.startswith("/v1/")
