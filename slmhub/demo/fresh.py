@@ -13,7 +13,7 @@ from slmhub.demo.grammar import Slots
 from slmhub.demo.log import request_of
 from slmhub.demo.messages import Answer, Message
 from slmhub.demo.sessions import Customer
-from slmhub.demo.steps import CALLBACK, EXTRACT, INTENT, LOOKUP, MACHINE_STEPS, REFUND, STATUS, TRIAGE, Step
+from slmhub.demo.steps import CALLBACK, EXTRACT, INTENT, LOOKUP, MACHINE_STEPS, REFUND, STATUS, TRIAGE
 from slmhub.demo.values import Half
 
 _TODAY = date(2031, 5, 14)
@@ -42,19 +42,20 @@ _SLOTS: dict[str, Callable[[Customer, random.Random], Slots]] = {
 def fresh_requests(seed: int, n: int) -> list[FreshRequest]:
     """`n` requests, the steps in turn; order codes and names come from the half that logs never use."""
     rng = random.Random(f"fresh:{seed}")
-    return [_fresh(MACHINE_STEPS[i % len(MACHINE_STEPS)], rng) for i in range(n)]
-
-
-def _fresh(step: Step, rng: random.Random) -> FreshRequest:
-    bought_on = _TODAY - timedelta(days=rng.randint(1, 1500))
-    customer = sessions.new_customer(rng, Half.FRESH, today=_TODAY, bought_on=bought_on)
-    slots = _SLOTS[step.name](customer, rng)
-    written = step.write(rng, slots, ())
-    inputs = (
-        _after_look_up(customer, written, rng) if step is STATUS else [{"role": "user", "content": written}]
-    )
-    prompt = [{"role": "system", "content": step.system}, *inputs]
-    return FreshRequest(step.name, request_of(step, prompt), step.answer(slots).message(written))
+    requests = []
+    for number in range(n):
+        step = MACHINE_STEPS[number % len(MACHINE_STEPS)]
+        bought_on = _TODAY - timedelta(days=rng.randint(1, 1500))
+        customer = sessions.new_customer(rng, Half.FRESH, today=_TODAY, bought_on=bought_on)
+        slots = _SLOTS[step.name](customer, rng)
+        written = step.write(rng, slots, ())
+        inputs: list[Message] = [{"role": "user", "content": written}]
+        if step is STATUS:
+            inputs = _after_look_up(customer, written, rng)
+        prompt = [{"role": "system", "content": step.system}, *inputs]
+        expected = step.answer(slots).message(written)
+        requests.append(FreshRequest(step.name, request_of(step, prompt), expected))
+    return requests
 
 
 def _after_look_up(customer: Customer, result: str, rng: random.Random) -> list[Message]:

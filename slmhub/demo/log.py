@@ -12,8 +12,7 @@ from typing import Any
 from slmhub.demo.messages import Message, dumps, same_answer
 from slmhub.demo.office_hours import session_start
 from slmhub.demo.people import DEMO_AGENT
-from slmhub.demo.planted import Planted
-from slmhub.demo.sessions import Call, Customer, new_customer, play
+from slmhub.demo.sessions import Customer, new_customer, play
 from slmhub.demo.steps import REPLY, Step
 from slmhub.demo.values import Half
 
@@ -84,54 +83,43 @@ def _logged_session(
     for position, call in enumerate(play(customer, rng)):
         if position:
             at += call.after
-        metadata = {
-            "agent": DEMO_AGENT,
-            "step": call.step.name,
-            "outcome": customer.outcome.value,
-            "user": user,
+        key = f"{session_id}-{position}"
+        request = request_of(call.step, call.prompt)
+        given = call.given.message(key)
+        usage = usage_of(request, given)
+        latency = rng.lognormvariate(6.75, 0.25) + 14 * usage["completion_tokens"]
+        line: dict[str, Any] = {
+            "id": f"call-{key}",
+            "session_id": session_id,
+            "timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "request": request,
+            "response": {
+                "id": f"chatcmpl-{key}",
+                "model": MODEL,
+                "choices": [{"index": 0, "message": given, "finish_reason": call.given.finish_reason}],
+                "usage": usage,
+            },
+            "latency_ms": round(min(3000, max(600, latency))),
+            "metadata": {
+                "agent": DEMO_AGENT,
+                "step": call.step.name,
+                "outcome": customer.outcome.value,
+                "user": user,
+                "simulated": True,
+                "usage_estimated": "characters / 4",
+            },
         }
-        line = _line(call, key=f"{session_id}-{position}", rng=rng)
-        line |= {"session_id": session_id, "timestamp": _iso(at)}
-        line["metadata"] = metadata | {"simulated": True, "usage_estimated": "characters / 4"}
-        logged.append(LoggedCall(at, line, _truth(call, line, customer)))
+        expected = call.expected.message(f"call-{key}")
+        truth = {
+            "id": line["id"],
+            "session_id": session_id,
+            "step": call.step.name,
+            "audience": "human" if call.step is REPLY else "machine",
+            "expected": expected,
+            "right": same_answer(expected, given),
+            "person": {"name": customer.name, "city": customer.city, "order": customer.order},
+            "planted": [{"entity": p.entity.value, "value": p.value} for p in call.planted],
+        }
+        logged.append(LoggedCall(at, line, truth))
         at += timedelta(milliseconds=line["latency_ms"])
     return logged
-
-
-def _line(call: Call, *, key: str, rng: random.Random) -> dict[str, Any]:
-    request = request_of(call.step, call.prompt)
-    message = call.given.message(key)
-    usage = usage_of(request, message)
-    response = {
-        "id": f"chatcmpl-{key}",
-        "model": MODEL,
-        "choices": [{"index": 0, "message": message, "finish_reason": call.given.finish_reason}],
-        "usage": usage,
-    }
-    latency = rng.lognormvariate(6.75, 0.25) + 14 * usage["completion_tokens"]
-    latency_ms = round(min(3000, max(600, latency)))
-    identity = {"id": f"call-{key}", "session_id": "", "timestamp": ""}
-    return identity | {"request": request, "response": response, "latency_ms": latency_ms}
-
-
-def _truth(call: Call, line: dict[str, Any], customer: Customer) -> dict[str, Any]:
-    given = line["response"]["choices"][0]["message"]
-    expected = call.expected.message(line["id"])
-    return {
-        "id": line["id"],
-        "session_id": line["session_id"],
-        "step": call.step.name,
-        "audience": "human" if call.step is REPLY else "machine",
-        "expected": expected,
-        "right": same_answer(expected, given),
-        "person": {"name": customer.name, "city": customer.city, "order": customer.order},
-        "planted": [_planted(p) for p in call.planted],
-    }
-
-
-def _planted(planted: Planted) -> dict[str, str]:
-    return {"entity": planted.entity.value, "value": planted.value}
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

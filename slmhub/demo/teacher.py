@@ -118,22 +118,20 @@ async def _stream(request: web.Request, chunks: Iterator[dict[str, Any]]) -> web
 def _chunks(
     head: dict[str, Any], message: Message, finish_reason: str, usage: dict[str, int] | None
 ) -> Iterator[dict[str, Any]]:
+    deltas: list[dict[str, Any]] = [{"role": "assistant"}]
+    for index, call in enumerate(message.get("tool_calls") or []):
+        opening = call | {"index": index, "function": call["function"] | {"arguments": ""}}
+        deltas.append({"tool_calls": [opening]})
+        for piece in _pieces(call["function"]["arguments"]):
+            deltas.append({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+    deltas += [{"content": piece} for piece in _pieces(message["content"] or "")]
+
     head = head | {"object": "chat.completion.chunk"}
-    for delta in ({"role": "assistant"}, *_deltas(message)):
+    for delta in deltas:
         yield head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
     yield head | {"choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}]}
     if usage is not None:
         yield head | {"choices": [], "usage": usage}
-
-
-def _deltas(message: Message) -> Iterator[dict[str, Any]]:
-    for index, call in enumerate(message.get("tool_calls") or []):
-        opening = call | {"index": index, "function": call["function"] | {"arguments": ""}}
-        yield {"tool_calls": [opening]}
-        for piece in _pieces(call["function"]["arguments"]):
-            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
-    for piece in _pieces(message["content"] or ""):
-        yield {"content": piece}
 
 
 def _pieces(text: str) -> Iterator[str]:

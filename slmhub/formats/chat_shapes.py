@@ -29,9 +29,12 @@ def message_of(value: Any, issues: set[Issue], where: str) -> Message:
     else:
         message.pop("tool_calls", None)
     if message.get("function_call"):
-        _modernise_call(message, issues, where)
+        function = _function_of(message.pop("function_call"), issues, where)
+        call = {"id": _function_id(function["name"]), "type": "function", "function": function}
+        message["tool_calls"] = [*message.get("tool_calls", ()), call]
     if role == "function":
-        _modernise_result(message)
+        message["role"] = "tool"
+        message.setdefault("tool_call_id", _function_id(str(message.get("name", ""))))
     return message
 
 
@@ -53,31 +56,32 @@ def _content_of(content: Any, where: str) -> str | list[Any] | None:
         return content
     if not isinstance(content, list):
         raise MalformedError(f"{where}.content is {_type(content)}, expected text, null or a list of parts")
-    return [_part_of(part, f"{where}.content[{index}]") for index, part in enumerate(content)]
-
-
-def _part_of(part: Any, where: str) -> dict[str, Any]:
-    if isinstance(part, str):
-        return {"type": "text", "text": part}
-    if not isinstance(part, dict):
-        raise MalformedError(f"{where} is {_type(part)}, expected a part")
-    return part
+    parts: list[Any] = []
+    for index, part in enumerate(content):
+        if isinstance(part, str):
+            part = {"type": "text", "text": part}
+        elif not isinstance(part, dict):
+            raise MalformedError(f"{where}.content[{index}] is {_type(part)}, expected a part")
+        parts.append(part)
+    return parts
 
 
 def _tool_calls_of(calls: Any, issues: set[Issue], where: str) -> list[dict[str, Any]]:
     if not isinstance(calls, list):
         raise MalformedError(f"{where}.tool_calls is {_type(calls)}, expected a list")
-    return [_tool_call_of(call, issues, f"{where}.tool_calls[{index}]") for index, call in enumerate(calls)]
-
-
-def _tool_call_of(call: Any, issues: set[Issue], where: str) -> dict[str, Any]:
-    if not isinstance(call, dict):
-        raise MalformedError(f"{where} is {_type(call)}, expected an object")
-    if isinstance(call.get("custom"), dict):
-        return call
-    # `index` only orders the pieces of a streamed answer.
-    kept = {key: value for key, value in call.items() if key != "index"}
-    return {**kept, "type": "function", "function": _function_of(call.get("function"), issues, where)}
+    checked: list[dict[str, Any]] = []
+    for index, call in enumerate(calls):
+        here = f"{where}.tool_calls[{index}]"
+        if not isinstance(call, dict):
+            raise MalformedError(f"{here} is {_type(call)}, expected an object")
+        if isinstance(call.get("custom"), dict):
+            checked.append(call)
+            continue
+        # `index` only orders the pieces of a streamed answer.
+        kept = {key: value for key, value in call.items() if key != "index"}
+        function = _function_of(call.get("function"), issues, here)
+        checked.append({**kept, "type": "function", "function": function})
+    return checked
 
 
 def _function_of(function: Any, issues: set[Issue], where: str) -> dict[str, Any]:
@@ -85,17 +89,6 @@ def _function_of(function: Any, issues: set[Issue], where: str) -> dict[str, Any
     if not isinstance(name, str) or not name:
         raise MalformedError(f"{where} has no function name")
     return {**function, "arguments": arguments_of(function.get("arguments"), issues)}
-
-
-def _modernise_call(message: Message, issues: set[Issue], where: str) -> None:
-    function = _function_of(message.pop("function_call"), issues, where)
-    call = {"id": _function_id(function["name"]), "type": "function", "function": function}
-    message["tool_calls"] = [*message.get("tool_calls", ()), call]
-
-
-def _modernise_result(message: Message) -> None:
-    message["role"] = "tool"
-    message.setdefault("tool_call_id", _function_id(str(message.get("name", ""))))
 
 
 def _function_id(name: str) -> str:

@@ -33,12 +33,13 @@ def split_answer(messages: list[Message], attributes: dict[str, Any]) -> tuple[l
 
     Turns behind it have no answer: they are left out, and their number is noted. Raises MalformedError.
     """
-    last = next((at for at in reversed(range(len(messages))) if messages[at]["role"] == ASSISTANT), None)
-    if last is None:
-        raise MalformedError("no message is the assistant's, so there is no answer to learn")
-    if dropped := len(messages) - last - 1:
-        attributes["unanswered_turns"] = dropped
-    return messages[:last], messages[last]
+    for at in reversed(range(len(messages))):
+        if messages[at]["role"] == ASSISTANT:
+            dropped = len(messages) - at - 1
+            if dropped:
+                attributes["unanswered_turns"] = dropped
+            return messages[:at], messages[at]
+    raise MalformedError("no message is the assistant's, so there is no answer to learn")
 
 
 def check_length(messages: list[Any]) -> None:
@@ -50,7 +51,12 @@ def check_length(messages: list[Any]) -> None:
 def tools_of_text(value: Any) -> list[dict[str, Any]]:
     """Tools as a list or as its JSON text, flat or in OpenAI's shape. Raises MalformedError."""
     if isinstance(value, str):
-        value = _decoded(value) if value.strip() else None
+        if not value.strip():
+            return []
+        try:
+            value = decode(value)
+        except NotJsonError as error:
+            raise MalformedError(f"tools is text that {error}") from error
     if value is None:
         return []
     if isinstance(value, dict):
@@ -58,13 +64,6 @@ def tools_of_text(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise MalformedError("tools is no list of objects")
     return [definition_of(item) for item in value]
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return decode(text)
-    except NotJsonError as error:
-        raise MalformedError(f"tools is text that {error}") from error
 
 
 def example(

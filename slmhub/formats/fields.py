@@ -178,7 +178,14 @@ def instant_of(value: Any, issues: set[Issue]) -> datetime | None:
     if value is None or value == "":
         return None
     try:
-        instant = _epoch(float(value)) if _is_number(value) else _iso(value)
+        if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+            instant = datetime.fromisoformat(value)
+            instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        else:
+            number = float(value)
+            # 1e11 seconds lie in the year 5138, 1e11 milliseconds in 1973: the size tells the unit.
+            unit = next((unit for unit in (1, 1e3, 1e6) if abs(number) <= 1e11 * unit), 1e9)
+            instant = datetime.fromtimestamp(number / unit, UTC)
     except (ValueError, TypeError, OverflowError, OSError):
         instant = None
     if instant is None or not _EARLIEST <= instant.year <= _LATEST:
@@ -198,20 +205,3 @@ def outcome_of(metadata: dict[str, Any]) -> str | None:
     if reward is None:
         return None
     return _SUCCESS if reward >= 1 else _FAILURE
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.replace(".", "", 1).isdigit()
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _epoch(number: float) -> datetime:
-    # 1e11 seconds lie in the year 5138, 1e11 milliseconds in 1973: the size tells the unit.
-    unit = next(unit for unit in (1, 1e3, 1e6, 1e9) if abs(number) <= 1e11 * unit or unit == 1e9)
-    return datetime.fromtimestamp(number / unit, UTC)
-
-
-def _iso(value: str) -> datetime:
-    instant = datetime.fromisoformat(value)
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

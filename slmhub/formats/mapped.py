@@ -151,14 +151,16 @@ def apply(row: Any, mapping: Mapping) -> Record:
     if not isinstance(row, dict):
         raise MalformedError(f"the row is a JSON {type(row).__name__}, and the mapping reads objects")
     try:
-        return _record(row, mapping, {name: value_at(row, getattr(mapping, name)) for name in PATHS})
+        return _record(row, mapping)
     except PathError as error:
         raise MalformedError(str(error)) from error
 
 
-def _record(row: dict[str, Any], mapping: Mapping, found: dict[str, Any]) -> Record:
+def _record(row: dict[str, Any], mapping: Mapping) -> Record:
+    found = {name: value_at(row, getattr(mapping, name)) for name in PATHS}
+    understood = {steps[0] for steps in (steps_of(getattr(mapping, name)) for name in PATHS) if steps}
+    attributes = {key: value for key, value in row.items() if key not in understood}
     issues: set[Issue] = set()
-    attributes = _left_over(row, mapping)
     messages, output = _talk(found, mapping, issues, attributes)
     error = _text(found["error"])
     if output is None and not error:
@@ -176,7 +178,7 @@ def _record(row: dict[str, Any], mapping: Mapping, found: dict[str, Any]) -> Rec
         latency_ms=number_of(found["latency_ms"]),
         model=model,
         messages=messages,
-        tools=_tools(found["tools"]),
+        tools=[definition_of(tool) for tool in objects_in(found["tools"])],
         output=output,
         usage=Usage(input=tokens_of(found["input_tokens"]), output=tokens_of(found["output_tokens"])),
         cost=number_of(found["cost"]),
@@ -184,10 +186,6 @@ def _record(row: dict[str, Any], mapping: Mapping, found: dict[str, Any]) -> Rec
         attributes=attributes,
         format=NAME,
     )
-    return _finished(record, issues)
-
-
-def _finished(record: Record, issues: set[Issue]) -> Record:
     if record.started_at and record.latency_ms is not None and record.latency_ms < 1e12:
         record.ended_at = record.started_at + timedelta(milliseconds=record.latency_ms)
     if issues:
@@ -199,12 +197,14 @@ def _talk(
     found: dict[str, Any], mapping: Mapping, issues: set[Issue], attributes: dict[str, Any]
 ) -> tuple[list[Message], Message | None]:
     messages = _messages(found["messages"], mapping, issues)
-    if system := _text(found["system"]):
+    system = _text(found["system"])
+    if system:
         messages.insert(0, {"role": "system", "content": system})
-    if (prompt := found["prompt"]) is not None:
-        messages += _spoken(prompt, "user", mapping, issues)
-    if (output := found["output"]) is not None:
-        messages += _spoken(output, "assistant", mapping, issues)
+    if found["prompt"] is not None:
+        messages += _spoken(found["prompt"], "user", mapping, issues)
+    if found["output"] is not None:
+        messages += _spoken(found["output"], "assistant", mapping, issues)
+    # A call that failed has no answer; without an error the last answer is the one to learn.
     if found["error"] and (not messages or messages[-1]["role"] != "assistant"):
         return messages, None
     return split_answer(messages, attributes)
@@ -247,15 +247,6 @@ def _text(value: Any) -> str | None:
     return as_text(value)
 
 
-def _tools(value: Any) -> list[dict[str, Any]]:
-    return [definition_of(tool) for tool in objects_in(value)]
-
-
-def _left_over(row: dict[str, Any], mapping: Mapping) -> dict[str, Any]:
-    taken = {steps[0] for name in PATHS if (steps := steps_of(getattr(mapping, name)))}
-    return {key: value for key, value in row.items() if key not in taken}
-
-
 def fingerprint(row: Any) -> str:
     """32 hex digits of the keys to a depth of three, whatever the values: rows of one emitter share it."""
     paths = sorted({path for path, _ in _walk(row, "", _FINGERPRINT_DEPTH)})
@@ -269,7 +260,8 @@ def paths_of(rows: Iterable[Any]) -> list[tuple[str, str]]:
         for path, value in _walk(row, "", _DEEPEST_PATH):
             if len(found) >= _MOST_PATHS:
                 return list(found.items())
-            found.setdefault(path, _example(value))
+            text = as_text(value)
+            found.setdefault(path, text if len(text) <= _EXAMPLE else text[: _EXAMPLE - 1] + "…")
     return list(found.items())
 
 
@@ -295,29 +287,25 @@ def _joined(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _example(value: Any) -> str:
-    text = as_text(value)
-    return text if len(text) <= _EXAMPLE else text[: _EXAMPLE - 1] + "…"
-
-
 def suggest(row: Any) -> Mapping:
     """A first guess from names and shapes, for a person to correct."""
     places = list(dict(_walk(row, "", _DEEPEST_PATH)).items())[:_MOST_PATHS]
     single = [(path, value) for path, value in places if "[*]" not in path]
-    messages, keys = _list_of_messages(single)
+    lists: list[tuple[str, tuple[str, str]]] = []
+    for path, value in single:
+        keys = _message_keys(value)
+        if keys:
+            lists.append((path, keys))
+    # Of several the one with a usual name, else the first.
+    lists.sort(key=lambda place: _plain_name(place[0]) not in _LISTS_OF_MESSAGES)
+    messages, (role_key, content_key) = lists[0] if lists else ("", ("role", "content"))
     found = {name: _named(names, single) for name, names in _NAMES.items()}
     if messages:
         found["prompt"] = ""
         found["output"] = "" if found["output"].startswith(messages) else found["output"]
     return msgspec.convert(
-        {"messages": messages, "role_key": keys[0], "content_key": keys[1], **found}, Mapping
+        {"messages": messages, "role_key": role_key, "content_key": content_key, **found}, Mapping
     )
-
-
-def _list_of_messages(places: list[tuple[str, Any]]) -> tuple[str, tuple[str, str]]:
-    lists = [(path, keys) for path, value in places if (keys := _message_keys(value))]
-    lists.sort(key=lambda place: _plain_name(place[0]) not in _LISTS_OF_MESSAGES)
-    return lists[0] if lists else ("", ("role", "content"))
 
 
 def _message_keys(value: Any) -> tuple[str, str] | None:

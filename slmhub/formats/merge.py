@@ -41,10 +41,15 @@ def key_of(record: Record) -> Key:
 def merged(held: Record, part: Record) -> Record:
     """The span that two parts of it make; equal to `held` when `part` says nothing new."""
     wins = outranks(held, part)
-    whole = msgspec.structs.replace(held, **{name: _of(held, part, name, wins) for name in _FILLED})
+    filled = {name: chosen(getattr(held, name), getattr(part, name), wins) for name in _FILLED}
+    whole = msgspec.structs.replace(held, **filled)
     whole.kind = chosen(_known(held.kind), _known(part.kind), wins) or SpanKind.OTHER
     whole.format = part.format if held.partial and not part.partial else held.format
-    whole.usage = _usage(held.usage, part.usage, wins)
+    counts = {
+        name: chosen(getattr(held.usage, name), getattr(part.usage, name), wins)
+        for name in Usage.__struct_fields__
+    }
+    whole.usage = Usage(**counts)
     whole.messages, whole.message_times = _messages(held, part, wins)
     whole.parameters = united(held.parameters, part.parameters, wins)
     whole.attributes = _attributes(held, part, wins)
@@ -54,6 +59,7 @@ def merged(held: Record, part: Record) -> Record:
     whole.revised_at = max((at for at in (held.revised_at, part.revised_at) if at), default=None)
     times = (whole.started_at, whole.ended_at)
     if part.latency_ms is None and all(times) and times != (held.started_at, held.ended_at):
+        # The latency that one part knew was that of other times.
         whole.latency_ms = None
     return _timed(whole)
 
@@ -101,9 +107,8 @@ def joined(records: Iterable[Record | Reject], *, most: int = MOST_HELD) -> Iter
 
 def withdraw_usage(record: Record) -> None:
     """Keeps what a span around model calls reports, but where nobody adds it to the usage of those calls."""
-    reported = {
-        name: count for name, count in msgspec.structs.asdict(record.usage).items() if count is not None
-    }
+    counts = msgspec.structs.asdict(record.usage)
+    reported = {name: count for name, count in counts.items() if count is not None}
     if reported:
         record.attributes["usage_reported"] = reported
     if record.cost is not None:
@@ -125,27 +130,29 @@ def demote_wrappers(records: Iterable[Record]) -> None:
         # Above a span that was passed before, all were.
         while above in spans and (above, kind) not in passed:
             passed.add((above, kind))
-            if calls.get(above) is kind:
-                _demote(spans[above])
-            above = _parent_key(spans[above])
+            wrapper = spans[above]
+            if calls.get(above) is kind and wrapper.kind is not SpanKind.CHAIN:
+                wrapper.kind = SpanKind.CHAIN
+                withdraw_usage(wrapper)
+                add_issue(wrapper, Issue.WRAPS_MODEL_CALL)
+            above = _parent_key(wrapper)
 
 
 def hand_down_sessions(records: Iterable[Record]) -> None:
     """Spans that name no session get that of their trace: its root's, else its earliest span's."""
+
+    def rank(record: Record) -> tuple[bool, float, str]:
+        started = record.started_at.timestamp() if record.started_at else math.inf
+        return bool(record.parent_id), started, record.span_id
+
     traces: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         traces[record.trace_id].append(record)
     for trace in traces.values():
-        naming = [record for record in trace if record.session]
-        first = min(naming, key=_rank_of_session, default=None)
+        first = min((record for record in trace if record.session), key=rank, default=None)
         for record in trace:
             if first is not None and not record.session:
                 record.session = first.session
-
-
-def _rank_of_session(record: Record) -> tuple[bool, float, str]:
-    started = record.started_at.timestamp() if record.started_at else math.inf
-    return bool(record.parent_id), started, record.span_id
 
 
 def _parent_key(record: Record) -> Key:
@@ -168,13 +175,6 @@ def _circling(spans: dict[Key, Record]) -> set[Key]:
     return circling
 
 
-def _demote(record: Record) -> None:
-    if record.kind is not SpanKind.CHAIN:
-        record.kind = SpanKind.CHAIN
-        withdraw_usage(record)
-        add_issue(record, Issue.WRAPS_MODEL_CALL)
-
-
 def add_issue(record: Record, issue: Issue) -> None:
     record.attributes["issues"] = sorted({*record.attributes.get("issues", ()), issue.value})
 
@@ -186,18 +186,8 @@ def holds_text(message: Message) -> bool:
     return message.get("content") not in (None, "", []) or asks
 
 
-def _of(held: Record, part: Record, name: str, wins: bool) -> Any:
-    return chosen(getattr(held, name), getattr(part, name), wins)
-
-
 def _known(kind: SpanKind) -> SpanKind | None:
     return None if kind is SpanKind.OTHER else kind
-
-
-def _usage(held: Usage, given: Usage, wins: bool) -> Usage:
-    return Usage(
-        **{name: chosen(getattr(held, name), getattr(given, name), wins) for name in Usage.__struct_fields__}
-    )
 
 
 def _messages(held: Record, part: Record, wins: bool) -> tuple[list[Message], list[int]]:
@@ -220,9 +210,11 @@ def _tags(held: list[str], given: list[str]) -> list[str]:
 def _attributes(held: Record, part: Record, wins: bool) -> dict[str, Any]:
     attributes = united(held.attributes, part.attributes, wins)
     for key in _UNITED:
-        if isinstance(held.attributes.get(key), dict) and isinstance(part.attributes.get(key), dict):
-            attributes[key] = united(held.attributes[key], part.attributes[key], wins)
-    if events := _events(held.attributes.get("events"), part.attributes.get("events")):
+        known, given = held.attributes.get(key), part.attributes.get(key)
+        if isinstance(known, dict) and isinstance(given, dict):
+            attributes[key] = united(known, given, wins)
+    events = _events(held.attributes.get("events"), part.attributes.get("events"))
+    if events:
         attributes["events"] = events
     issues = {*held.attributes.get("issues", ()), *part.attributes.get("issues", ())}
     if not _hides_content(held, part):
@@ -234,24 +226,25 @@ def _attributes(held: Record, part: Record, wins: bool) -> dict[str, Any]:
 def _events(held: Any, given: Any) -> list[Any]:
     if not isinstance(held, list) or not isinstance(given, list):
         return []
+
+    def time_of(event: Any) -> tuple[int, str]:
+        time_ns = event.get("time_ns") if isinstance(event, dict) else 0
+        return (time_ns if isinstance(time_ns, int) else 0), repr(event)
+
     fresh = [event for event in given if event not in held]
     # Whoever sends parts without end must not make each of them dearer than the one before.
-    return sorted([*held, *fresh], key=_event_time)[:MOST_EVENTS]
-
-
-def _event_time(event: Any) -> tuple[int, str]:
-    time_ns = event.get("time_ns") if isinstance(event, dict) else 0
-    return (time_ns if isinstance(time_ns, int) else 0), repr(event)
-
-
-def _tells(record: Record) -> bool:
-    return any(holds_text(message) for message in (*record.messages, record.output or {}))
+    return sorted([*held, *fresh], key=time_of)[:MOST_EVENTS]
 
 
 def _hides_content(held: Record, part: Record) -> bool:
     """A span that merely holds no content hides none, when its log events bring it."""
-    telling = [side for side in (held, part) if _tells(side)] or [held, part]
-    return any(Issue.CONTENT_OFF.value in side.attributes.get("issues", ()) for side in telling)
+    telling = [
+        side
+        for side in (held, part)
+        if any(holds_text(message) for message in (*side.messages, side.output or {}))
+    ]
+    sides = telling or [held, part]
+    return any(Issue.CONTENT_OFF.value in side.attributes.get("issues", ()) for side in sides)
 
 
 def _timed(record: Record) -> Record:

@@ -76,31 +76,31 @@ def _is_foreign(messages: Any) -> bool:
 
 
 def _asked_in_messages(given: Any, issues: set[Issue]) -> Asked | None:
-    if isinstance(given, dict):
-        found = next((given[key] for key in _MESSAGE_KEYS if isinstance(given.get(key), list)), None)
-        whole = given if found is None else found
-        messages = _messages_of(whole, issues)
-        if messages is None:
-            return None
-        rest = {} if found is None else {key: item for key, item in given.items() if key not in _MESSAGE_KEYS}
-        tools = objects_in(rest.pop("tools", None))
-        return Asked(messages=messages, tools=tools, model=text_of(rest.pop("model", None)), parameters=rest)
-    messages = _messages_of(given, issues)
-    return None if messages is None else Asked(messages=messages)
+    if not isinstance(given, dict):
+        messages = _messages_of(given, issues)
+        return None if messages is None else Asked(messages=messages)
+    held = _messages_held(given)
+    messages = _messages_of(given if held is None else held, issues)
+    if messages is None:
+        return None
+    rest = {} if held is None else {key: item for key, item in given.items() if key not in _MESSAGE_KEYS}
+    tools, model = objects_in(rest.pop("tools", None)), text_of(rest.pop("model", None))
+    return Asked(messages=messages, tools=tools, model=model, parameters=rest)
 
 
 def _asked_in_text(given: Any, issues: set[Issue]) -> Asked | None:
     """One text under a usual key, or a list of texts."""
-    if isinstance(given, dict) and len(given) == 1:
-        key, text = next(iter(given.items()))
-        if key in _TEXT_KEYS and isinstance(text, str):
-            return Asked(messages=[{"role": "user", "content": text}])
-        if key in _TEXT_KEYS and isinstance(text, list | dict):
-            messages = _messages_of(text, issues)
-            return None if messages is None else Asked(messages=messages)
     if isinstance(given, list) and all(isinstance(text, str) for text in given):
         return Asked(messages=[{"role": "user", "content": text} for text in given])
-    return None
+    if not isinstance(given, dict) or len(given) != 1:
+        return None
+    key, text = next(iter(given.items()))
+    if key not in _TEXT_KEYS:
+        return None
+    if isinstance(text, str):
+        return Asked(messages=[{"role": "user", "content": text}])
+    messages = _messages_of(text, issues)
+    return None if messages is None else Asked(messages=messages)
 
 
 def _messages_of(value: Any, issues: set[Issue]) -> list[Message] | None:
@@ -108,21 +108,22 @@ def _messages_of(value: Any, issues: set[Issue]) -> list[Message] | None:
     if isinstance(value, dict):
         message = _message_of(value, issues)
         return None if message is None else [message]
-    if not isinstance(value, list) or not value:
-        return None
-    if len(value) == 1 and isinstance(value[0], list):
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
-    if objects_in(value) != value or not value:
+    if not isinstance(value, list) or not value or not all(isinstance(item, dict) for item in value):
         return None
     if anthropic.is_request({"messages": value}):
         return anthropic.messages_of(value, issues)
-    if gemini.is_request({"contents": value}) and not any(
-        genai_parts.is_parts_message(item) for item in value
-    ):
+    # The conventions of OpenTelemetry have `parts` too, but typed ones.
+    if gemini.is_request({"contents": value}) and not any(map(genai_parts.is_parts_message, value)):
         return gemini_messages(value, issues)
-    messages = [_message_of(item, issues) for item in value]
-    found = [message for message in messages if message is not None]
-    return found if len(found) == len(messages) else None
+    found: list[Message] = []
+    for item in value:
+        message = _message_of(item, issues)
+        if message is None:
+            return None
+        found.append(message)
+    return found
 
 
 def _message_of(value: Json, issues: set[Issue]) -> Message | None:
@@ -130,9 +131,8 @@ def _message_of(value: Json, issues: set[Issue]) -> Message | None:
         return genai_parts.message_of(value, issues)
     if langchain_messages.is_message(value):
         return langchain_messages.message_of(value, issues)
-    if text_of(value.get("role")) in _ROLES and (
-        "content" in value or "tool_calls" in value or "function_call" in value
-    ):
+    says = "content" in value or "tool_calls" in value or "function_call" in value
+    if says and text_of(value.get("role")) in _ROLES:
         return chat_shapes.message_of(value, issues, "message")
     return None
 
@@ -152,16 +152,24 @@ def _answered_by_provider(given: Any, issues: set[Issue]) -> Answered | None:
 
 
 def _answered_in_messages(given: Any, issues: set[Issue]) -> Answered | None:
-    held = given
-    if isinstance(given, dict):
-        held = next((given[key] for key in _MESSAGE_KEYS if isinstance(given.get(key), list)), given)
+    held = _messages_held(given) if isinstance(given, dict) else None
+    if held is None:
+        held = given
     messages = _messages_of(held, issues)
     if not messages:
         return None
     spoken = [message for message in messages if message.get("role") == "assistant"]
-    last = held[-1] if isinstance(held, list) and held else held
+    last = held[-1] if isinstance(held, list) else held
     finish = text_of(object_in(last).get("finish_reason"))
     return Answered(output=(spoken or messages)[-1], finish_reason=finish_of(finish))
+
+
+def _messages_held(given: Json) -> list[Any] | None:
+    for key in _MESSAGE_KEYS:
+        if isinstance(given.get(key), list):
+            messages: list[Any] = given[key]
+            return messages
+    return None
 
 
 def _answered_in_text(given: Any, issues: set[Issue]) -> Answered | None:

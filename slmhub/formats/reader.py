@@ -60,8 +60,11 @@ def read(
 def parse_row(row: Any, format: str = AUTO) -> Record:
     """One decoded JSON object that holds one span. Raises MalformedError, UnknownFormatError."""
     found = parse_rows(row, format)
-    if len(found) != 1 or isinstance(found[0], Reject):
-        raise MalformedError(_not_one(found))
+    for item in found:
+        if isinstance(item, Reject):
+            raise MalformedError(item.reason)
+    if len(found) != 1 or not isinstance(found[0], Record):
+        raise MalformedError(f"holds {len(found)} spans, expected one")
     return found[0]
 
 
@@ -72,11 +75,6 @@ def parse_rows(row: Any, format: str = AUTO, *, delivery: str = "") -> list[Item
     clean = storable(row)
     options = ReadOptions(formats_named(format), delivery=delivery)
     return list(_noted(_records_of_row(clean, options), clean is not row and clean != row))
-
-
-def _not_one(found: list[Item]) -> str:
-    reject = next((item for item in found if isinstance(item, Reject)), None)
-    return reject.reason if reject else f"holds {len(found)} spans, expected one"
 
 
 def _read_file(path: Path, options: ReadOptions) -> Iterator[Item]:
@@ -113,7 +111,13 @@ def read_body(found: RawRows, options: ReadOptions) -> Iterator[Item]:
 
 def _export(blocks: Iterator[bytes], options: ReadOptions) -> Iterator[Item]:
     """The spans or log events of one OTLP body in protobuf."""
-    body = b"".join(_bounded(blocks, _EXPORT_BYTES))
+    pieces, size = [], 0
+    for block in blocks:
+        pieces.append(block)
+        size += len(block)
+        if size > _EXPORT_BYTES:
+            raise BrokenStreamError(f"the OTLP body is longer than {_EXPORT_BYTES:,} bytes")
+    body = b"".join(pieces)
     try:
         spans = spans_of_protobuf(body)
         yield from _records(records_of_spans, spans, SpanData)
@@ -124,15 +128,6 @@ def _export(blocks: Iterator[bytes], options: ReadOptions) -> Iterator[Item]:
             yield Reject(1, f"binary data that is no OTLP export: {no_spans}", "")
             return
         yield from _records(records_of_logs, logs, LogData)
-
-
-def _bounded(blocks: Iterator[bytes], most: int) -> Iterator[bytes]:
-    total = 0
-    for block in blocks:
-        total += len(block)
-        if total > most:
-            raise BrokenStreamError(f"the OTLP body is longer than {most:,} bytes")
-        yield block
 
 
 def _records(read: Any, found: list[Any], kind: type) -> Iterator[Item]:
@@ -160,29 +155,15 @@ def _records_of_row(value: Any, options: ReadOptions) -> Iterator[Item]:
         yield mapped.apply(value, options.mapping)
         return
     found = claiming(value, options.formats)
-    if found is None:
-        rows = _wrapped(value, options.formats)
-        if not rows:
-            raise MalformedError(unknown_shape(value, options.formats))
-        yield from _records_of_rows(rows, options)
+    if found is not None:
+        for record in found.records(value):
+            if isinstance(record, Record) and not record.trace_id:
+                record.trace_id = options.delivery or _BATCH
+            yield record
         return
-    for record in found.records(value):
-        if isinstance(record, Record) and not record.trace_id:
-            record.trace_id = options.delivery or _BATCH
-        yield record
-
-
-def _wrapped(value: Any, formats: tuple[Format, ...]) -> list[Any]:
-    """The rows of an object that only stands around a list of them, as many exports have it."""
-    lists = (
-        [value[key] for key in _WRAPPERS if isinstance(value.get(key), list)]
-        if isinstance(value, dict)
-        else []
-    )
-    return next((rows for rows in lists if rows and claiming(rows[0], formats)), [])
-
-
-def _records_of_rows(rows: list[Any], options: ReadOptions) -> Iterator[Item]:
+    rows = _wrapped(value, options.formats)
+    if not rows:
+        raise MalformedError(unknown_shape(value, options.formats))
     for number, row in enumerate(rows, 1):
         try:
             if claiming(row, options.formats) is None:
@@ -190,6 +171,15 @@ def _records_of_rows(rows: list[Any], options: ReadOptions) -> Iterator[Item]:
             yield from _records_of_row(row, options)
         except MalformedError as error:
             yield Reject(0, f"item {number}: {error}", excerpt_of(row))
+
+
+def _wrapped(value: Any, formats: tuple[Format, ...]) -> list[Any]:
+    """The rows of an object that only stands around a list of them, as many exports have it."""
+    for key in _WRAPPERS if isinstance(value, dict) else ():
+        rows = value.get(key)
+        if isinstance(rows, list) and rows and claiming(rows[0], formats):
+            return rows
+    return []
 
 
 def decoded(line: bytes) -> tuple[Any, bool]:

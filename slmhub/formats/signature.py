@@ -53,7 +53,14 @@ def text_of(content: Any) -> str:
         return content
     if not isinstance(content, list):
         return ""
-    return "\n".join(text for part in content if (text := _part_text(part)))
+    texts = []
+    for part in content:
+        text = part
+        if isinstance(part, dict):
+            text = part.get("text") or part.get("refusal") or part.get("reasoning")
+        if text and isinstance(text, str):
+            texts.append(text)
+    return "\n".join(texts)
 
 
 def template_of(messages: Iterable[Message]) -> str:
@@ -68,14 +75,23 @@ def previous_kind(messages: list[Message]) -> str:
     role = last.get("role")
     if not role or role in _PROMPT_ROLES:
         return START
-    return f"{TOOL}:{_tool_name(messages)}" if role == TOOL else str(role)
+    if role != TOOL:
+        return str(role)
+    wanted = last.get("tool_call_id")
+    for message in reversed(messages[:-1]) if wanted is not None else ():
+        for call in tool_calls_of(message):
+            if call.id == wanted:
+                return f"{TOOL}:{call.name or UNKNOWN}"
+    return f"{TOOL}:{last.get('name') or UNKNOWN}"
 
 
 def action_of(output: Message | None) -> str:
     """What the answer does: "tool:NAME" ("tool:A+B"), "json:key,key", "respond", or "none"."""
     if not output:
         return NOTHING
-    if names := _called_tools(output):
+    # Each once, in order: a model may call one tool several times at once.
+    names = dict.fromkeys(call.name or UNKNOWN for call in tool_calls_of(output))
+    if names:
         return f"{TOOL}:{'+'.join(names)}"
     keys = _json_keys(text_of(output.get("content")))
     return RESPOND if keys is None else f"json:{','.join(keys[:_KEYS_SHOWN])}"
@@ -119,27 +135,6 @@ def _masked_word(match: re.Match[str]) -> str:
     if len(body) < _LONGEST_WORD and not _HAS_SLOT.search(body):
         return word
     return SLOT + word[len(body) :] if body else word
-
-
-def _part_text(part: Any) -> str:
-    if not isinstance(part, dict):
-        return part if isinstance(part, str) else ""
-    text = part.get("text") or part.get("refusal") or part.get("reasoning") or ""
-    return text if isinstance(text, str) else ""
-
-
-def _tool_name(messages: list[Message]) -> str:
-    last = messages[-1]
-    wanted = last.get("tool_call_id")
-    for message in reversed(messages[:-1]):
-        for call in tool_calls_of(message):
-            if wanted is not None and call.id == wanted:
-                return call.name or UNKNOWN
-    return str(last.get("name") or UNKNOWN)
-
-
-def _called_tools(output: Message) -> list[str]:
-    return list(dict.fromkeys(call.name or UNKNOWN for call in tool_calls_of(output)))
 
 
 def defined_name(tool: dict[str, Any]) -> str:

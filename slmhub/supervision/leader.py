@@ -37,7 +37,12 @@ def main(arguments: list[str]) -> int:
             end_adopted({process.pid})
     except EndAskedError:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        return _end(process) if process is not None else 0
+        if process is None:
+            return 0
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S - MARGIN_S)
+        return process.poll() or 0
     finally:
         # Its workers and what they started must not live on without it.
         end_all()
@@ -46,13 +51,6 @@ def main(arguments: list[str]) -> int:
 
 def _ask(number: int, frame: FrameType | None) -> None:
     raise EndAskedError
-
-
-def _end(process: subprocess.Popen[bytes]) -> int:
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE_S - MARGIN_S)
-    return process.poll() or 0
 
 
 if __name__ == "__main__":

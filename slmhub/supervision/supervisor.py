@@ -48,24 +48,20 @@ class Supervisor:
 
     def _tick(self) -> None:
         for child in self.children:
-            self._restart_if_asked(child)
-            if (news := child.watch()) is not None:
+            request = self.state_file.with_name(f"restart-{child.name}")
+            if request.exists():
+                request.unlink(missing_ok=True)
+                self._say(f"{child.name} hangs; restarting it")
+                child.signal(signal.SIGKILL)
+            news = child.watch()
+            if news is not None:
                 self._say(news)
         end_adopted({child.process.pid for child in self.children if child.process is not None})
         if time.monotonic() >= self._state_due:
             self._state_due = time.monotonic() + STATE_EVERY_S
-            self._write_state()
-
-    def _restart_if_asked(self, child: Child) -> None:
-        request = self.state_file.with_name(f"restart-{child.name}")
-        if request.exists():
-            request.unlink(missing_ok=True)
-            self._say(f"{child.name} hangs; restarting it")
-            child.signal(signal.SIGKILL)
-
-    def _write_state(self) -> None:
-        state = {"at": time.time(), "pid": os.getpid(), "processes": {c.name: c.state for c in self.children}}
-        write_atomically(self.state_file, json.dumps(state), synced=False)
+            processes = {child.name: child.state for child in self.children}
+            state = {"at": time.time(), "pid": os.getpid(), "processes": processes}
+            write_atomically(self.state_file, json.dumps(state), synced=False)
 
     def _end_all(self) -> None:
         for child in self.children:

@@ -65,8 +65,11 @@ def _read(messages: list[Message]) -> Slots | None:
 
 
 def _last_tool_call(messages: list[Message]) -> Slots:
-    call = next((m["tool_calls"][-1]["function"] for m in reversed(messages) if m.get("tool_calls")), None)
-    if call is None or call.get("name") not in _BODIES:
+    calling = [message for message in messages if message.get("tool_calls")]
+    if not calling:
+        return {"about": "other"}
+    call = calling[-1]["tool_calls"][-1]["function"] or {}
+    if call.get("name") not in _BODIES:
         return {"about": "other"}
     try:
         arguments: dict[str, Any] = dict(json.loads(call["arguments"]))

@@ -56,7 +56,11 @@ WORDINGS = Wordings(
 
 
 def _write(rng: random.Random, slots: Slots, planted: tuple[str, ...]) -> str:
-    mood = (rng.choice(URGENT),) if slots["urgent"] else ((rng.choice(CALM),) if rng.random() < 0.4 else ())
+    mood: tuple[str, ...] = ()
+    if slots["urgent"]:
+        mood = (rng.choice(URGENT),)
+    elif rng.random() < 0.4:
+        mood = (rng.choice(CALM),)
     return WORDINGS.write(rng, slots, (*mood, *planted))
 
 

@@ -26,21 +26,23 @@ def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
         answer, row = answer[0], {"rejected": answer[-1], **row}
     if not isinstance(answer, str) or not answer:
         raise MalformedError("there is no output, so there is no answer to learn")
-    record = example(row, NAME, (_asked(row), {"role": ASSISTANT, "content": answer}), _TAKEN, set())
-    if isinstance(rejected := row.get("rejected"), str):
-        record.attributes["non_preferred"] = [{"role": ASSISTANT, "content": rejected}]
-    yield record
-
-
-def _asked(row: dict[str, Any]) -> list[Message]:
     messages: list[Message] = []
-    if system := _text(row, "system"):
+    system = _text(row, "system")
+    if system:
         messages.append({"role": "system", "content": system})
-    messages += _history(row.get("history"))
-    asked = "\n".join(text for key in ("instruction", "input") if (text := _text(row, key)))
+    for turn in row["history"] if isinstance(row.get("history"), list) else ():
+        if not isinstance(turn, list) or len(turn) != 2 or not all(isinstance(text, str) for text in turn):
+            raise MalformedError("history is no list of pairs of texts")
+        messages += [{"role": "user", "content": turn[0]}, {"role": ASSISTANT, "content": turn[1]}]
+    texts = [_text(row, "instruction"), _text(row, "input")]
+    asked = "\n".join(text for text in texts if text)
     if not asked:
         raise MalformedError("instruction and input are both empty")
-    return [*messages, {"role": "user", "content": asked}]
+    messages.append({"role": "user", "content": asked})
+    record = example(row, NAME, (messages, {"role": ASSISTANT, "content": answer}), _TAKEN, set())
+    if isinstance(row.get("rejected"), str):
+        record.attributes["non_preferred"] = [{"role": ASSISTANT, "content": row["rejected"]}]
+    yield record
 
 
 def _text(row: dict[str, Any], key: str) -> str:
@@ -48,12 +50,3 @@ def _text(row: dict[str, Any], key: str) -> str:
     if value is not None and not isinstance(value, str):
         raise MalformedError(f"{key} is no text")
     return value or ""
-
-
-def _history(value: Any) -> list[Message]:
-    messages: list[Message] = []
-    for turn in value if isinstance(value, list) else []:
-        if not isinstance(turn, list) or len(turn) != 2 or not all(isinstance(text, str) for text in turn):
-            raise MalformedError("history is no list of pairs of texts")
-        messages += [{"role": "user", "content": turn[0]}, {"role": ASSISTANT, "content": turn[1]}]
-    return messages

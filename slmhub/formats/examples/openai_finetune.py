@@ -7,7 +7,7 @@ from typing import Any
 
 from slmhub.formats.chat_shapes import messages_of, tools_of
 from slmhub.formats.fields import content_id, first_text, object_of, outcome_of, texts_of
-from slmhub.formats.records import Issue, MalformedError, Message, Record, Reject, SpanKind
+from slmhub.formats.records import Issue, MalformedError, Record, Reject, SpanKind
 
 NAME = "openai_finetune"
 EXPECTED = "messages that end with the assistant's"
@@ -34,6 +34,14 @@ def parse(row: dict[str, Any]) -> Record:
     metadata = object_of(row.get("metadata"), "metadata")
     span_id = first_text((row,), ("span_id", "id")) or content_id(row)
     model = first_text((row,), ("model",))
+    weights = [message.get("weight") for message in weighted]
+    attributes = {
+        "metadata": metadata,
+        "outcome": outcome_of(metadata),
+        # Of each message, the answer last: 0 is not to be learnt.
+        "weights": weights if any(weight is not None for weight in weights) else None,
+        "issues": sorted(issues),
+    }
     return Record(
         kind=SpanKind.LLM,
         name=f"chat {model}" if model else "chat",
@@ -46,18 +54,6 @@ def parse(row: dict[str, Any]) -> Record:
         tools=tools_of(row),
         output=messages[-1],
         tags=texts_of(row.get("tags")),
-        attributes=_attributes_of(metadata, weighted, issues),
+        attributes={key: value for key, value in attributes.items() if value},
         format=NAME,
     )
-
-
-def _attributes_of(metadata: dict[str, Any], weighted: list[Message], issues: set[Issue]) -> dict[str, Any]:
-    weights = [message.get("weight") for message in weighted]
-    attributes = {
-        "metadata": metadata,
-        "outcome": outcome_of(metadata),
-        # Of each message, the answer last: 0 is not to be learnt.
-        "weights": weights if any(weight is not None for weight in weights) else None,
-        "issues": sorted(issues),
-    }
-    return {key: value for key, value in attributes.items() if value}

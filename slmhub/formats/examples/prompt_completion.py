@@ -35,14 +35,10 @@ def matches(row: Any) -> bool:
 def _pair_of(row: dict[str, Any]) -> tuple[str, str] | None:
     # An object that answers a prompt is its JSON; any other object is some API's, which others read.
     kinds = {"prompt": (str, list), "response": (str, list, dict), "completion": (str, list, dict)}
-    return next(
-        (
-            pair
-            for pair in _PAIRS
-            if all(isinstance(row.get(key), kinds.get(key, (str, list))) for key in pair)
-        ),
-        None,
-    )
+    for pair in _PAIRS:
+        if all(isinstance(row.get(key), kinds.get(key, (str, list))) for key in pair):
+            return pair
+    return None
 
 
 def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
@@ -55,19 +51,17 @@ def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
     if system and not (messages and messages[0]["role"] == "system"):
         messages.insert(0, {"role": "system", "content": system})
     answer = _said(row, pair[1], ASSISTANT, issues)
+    # Preference data may repeat the prompt at the begin of the answer.
+    repeats = bool(messages) and answer[: len(messages)] == messages
     left_out: dict[str, Any] = {}
+    talk = split_answer(answer if repeats else [*messages, *answer], left_out)
     taken = frozenset((*pair, *_SYSTEMS, "tools", "rejected"))
-    record = example(row, NAME, split_answer(_whole(messages, answer), left_out), taken, issues)
+    record = example(row, NAME, talk, taken, issues)
     record.tools = tools_of_text(row.get("tools"))
     record.attributes |= left_out
     if rejected := _said(row, "rejected", ASSISTANT, issues):
         record.attributes["non_preferred"] = rejected
     yield record
-
-
-def _whole(messages: list[Message], answer: list[Message]) -> list[Message]:
-    """Preference data may repeat the prompt at the begin of the answer."""
-    return answer if messages and answer[: len(messages)] == messages else [*messages, *answer]
 
 
 def _said(row: dict[str, Any], key: str, role: str, issues: set[Issue]) -> list[Message]:

@@ -58,7 +58,13 @@ def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
     left_out: dict[str, Any] = {}
     record = example(row, NAME, split_answer(messages, left_out), _TAKEN, issues)
     record.tools = tools_of_text(row.get("tools"))
-    record.attributes |= left_out | _judged(row, issues)
+    record.attributes |= left_out
+    rejected = _answer(row.get("rejected"), issues)
+    if rejected:
+        record.attributes["non_preferred"] = rejected
+    if isinstance(row.get("kto_tag"), bool):
+        record.attributes["kto_tag"] = row["kto_tag"]
+        record.attributes["outcome"] = "success" if row["kto_tag"] else "failure"
     yield record
 
 
@@ -69,15 +75,6 @@ def _turns_of(row: dict[str, Any]) -> list[Any]:
 def _has_valued_parts(turn: Any) -> bool:
     content = turn.get("content") if isinstance(turn, dict) else None
     return isinstance(content, list) and any(isinstance(part, dict) and "value" in part for part in content)
-
-
-def _judged(row: dict[str, Any], issues: set[Issue]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if rejected := _answer(row.get("rejected"), issues):
-        found["non_preferred"] = rejected
-    if isinstance(row.get("kto_tag"), bool):
-        found |= {"kto_tag": row["kto_tag"], "outcome": "success" if row["kto_tag"] else "failure"}
-    return found
 
 
 def _answer(value: Any, issues: set[Issue]) -> list[Message]:
@@ -140,19 +137,15 @@ def _from_parts(role: str, given: list[Any], number: int, waiting: list[str], is
             raise MalformedError(f"turn {number} has a part without a type")
         if kind == "tool_call":
             calls += _calls(part.get("value"), number + len(calls), issues)
+        elif kind == "text":
+            parts.append(text_part(as_text(part.get("value", part.get("text")))))
+        elif kind == "reasoning":
+            parts.append(reasoning_part(as_text(part.get("value"))))
         else:
-            parts.append(_part(kind, part))
+            parts.append(part)
     if role == "tool":
         text = "".join(str(part.get("text", "")) for part in parts)
         return tool_result(waiting.pop(0) if waiting else "", text)
     if calls:
         return assistant(parts, calls)
     return {"role": role, "content": content_of(parts)}
-
-
-def _part(kind: str, part: dict[str, Any]) -> Part:
-    if kind == "text":
-        return text_part(as_text(part.get("value", part.get("text"))))
-    if kind == "reasoning":
-        return reasoning_part(as_text(part.get("value")))
-    return part

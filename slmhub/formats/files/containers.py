@@ -145,9 +145,11 @@ def _inflated(packed: Iterator[bytes], meter: _Meter) -> Iterator[bytes]:
     for chunk in packed:
         meter.packed += len(chunk)
         while chunk:
-            if inflater.eof and not (chunk := chunk.lstrip(b"\0")):
-                break
             if inflater.eof:
+                # Another stream may follow the first; some writers fill the last block with zeros.
+                chunk = chunk.lstrip(b"\0")
+                if not chunk:
+                    break
                 inflater = zlib.decompressobj(wbits=31)
             yield meter.give(_inflate(inflater, chunk), "gzip")
             chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
@@ -202,7 +204,12 @@ def _zip_members(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
     if not stream.seekable():
         raise BrokenStreamError("a zip archive can only be read from a file: unpack it first, or send gzip")
     size = stream.seek(0, 2)
-    archive = _opened(stream)
+    try:
+        archive = zipfile.ZipFile(_Guarded(stream))
+    except BrokenStreamError:
+        raise
+    except _UNREADABLE as error:
+        raise BrokenStreamError(f"the zip archive is damaged or truncated: {error}") from error
     files = [info for info in archive.infolist() if not _is_clutter(info)]
     if any(info.filename == "[Content_Types].xml" for info in files):
         raise BrokenStreamError(f"this is an Office document; {_EXPORT}")
@@ -212,15 +219,6 @@ def _zip_members(stream: BinaryIO, limits: Limits) -> Iterator[Member]:
     for info in files:
         blocks = _inner(_zip_blocks(archive, info, _Meter(limits, info.compress_size), whole))
         yield Member(info.filename[:200], "zip", blocks)
-
-
-def _opened(stream: BinaryIO) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(_Guarded(stream))
-    except BrokenStreamError:
-        raise
-    except _UNREADABLE as error:
-        raise BrokenStreamError(f"the zip archive is damaged or truncated: {error}") from error
 
 
 def _is_clutter(info: zipfile.ZipInfo) -> bool:

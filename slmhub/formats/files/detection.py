@@ -52,7 +52,11 @@ def shape_of(head: bytes, *, ended: bool) -> Shape:
     if body[:1] == b"[":
         return Shape.LINES if len(lines) > 1 and is_json(complete[0]) and lines[1] else Shape.ITEMS
     if body[:1] == b"{":
-        follows = complete and (is_json(complete[0]) or _mostly_json(complete[1:]))
+        if not complete:
+            return Shape.VALUES
+        # Where the first line alone is broken, those below it are lines all the same.
+        rest = complete[1:]
+        follows = is_json(complete[0]) or 2 * sum(map(is_json, rest)) > len(rest)
         return Shape.LINES if follows else Shape.VALUES
     if any(map(is_json, complete)):
         return Shape.LINES
@@ -67,10 +71,6 @@ def is_json(line: bytes) -> bool:
     except NotJsonError:
         return False
     return True
-
-
-def _mostly_json(lines: list[bytes]) -> bool:
-    return bool(lines) and 2 * sum(map(is_json, lines)) > len(lines)
 
 
 def _is_table(lines: list[bytes]) -> bool:

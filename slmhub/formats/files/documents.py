@@ -17,7 +17,7 @@ import orjson
 
 from slmhub.formats.files.containers import CHUNK, BrokenStreamError, Limits, headed
 from slmhub.formats.files.detection import BOM, Shape, encoding_of, shape_of
-from slmhub.formats.files.lines import Line, lines_in
+from slmhub.formats.files.lines import lines_in
 
 LISTS = (
     "simulations", "runs", "observations", "data", "batch", "resourceSpans", "resource_spans",
@@ -97,13 +97,9 @@ def _as_utf8(encoding: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
 def _lines(blocks: Iterator[bytes], limits: Limits) -> Iterator[RawRow]:
     for line in lines_in(blocks, limits):
         if line.too_long:
-            yield RawRow(line.number, line.data, "", _too_long(line, limits))
+            yield RawRow(line.number, line.data, "", f"the line is longer than {limits.line_bytes:,} bytes")
         elif line.data.strip():
             yield RawRow(line.number, line.data)
-
-
-def _too_long(line: Line, limits: Limits) -> str:
-    return f"the line is longer than {limits.line_bytes:,} bytes"
 
 
 def _no_rows(blocks: Iterator[bytes], limits: Limits) -> Iterator[RawRow]:
@@ -319,12 +315,9 @@ def _long_document(text: _Text, limits: Limits) -> Iterator[RawRow]:
     except (ijson.JSONError, ValueError, OverflowError) as error:
         if isinstance(error, BrokenStreamError):
             raise
-        yield RawRow(line, b"", "", f"the JSON document is damaged or truncated: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    # The parser's message goes on with the text around the place.
-    return str(error).partition("\n")[0][:200]
+        # The parser's message goes on with the text around the place.
+        reason = str(error).partition("\n")[0][:200]
+        yield RawRow(line, b"", "", f"the JSON document is damaged or truncated: {reason}")
 
 
 def _unrolled(events: Iterator[tuple[str, Any]], source: _Bytes) -> Iterator[RawRow]:
@@ -339,9 +332,11 @@ def _unrolled(events: Iterator[tuple[str, Any]], source: _Bytes) -> Iterator[Raw
         if number or first[0] != "start_array" or key not in LISTS:
             # What follows the list can no longer reach its items.
             value = _built(first, events, keep=not number)
-            source.mark = source.given if number else source.mark
-            unread += [key] if number else []
-            before |= {} if number else {key: value}
+            if number:
+                source.mark = source.given
+                unread.append(key)
+            else:
+                before[key] = value
             continue
         while (first := next(events))[0] != "end_array":
             number += 1

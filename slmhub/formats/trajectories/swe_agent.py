@@ -28,17 +28,19 @@ def matches(row: Any) -> bool:
     if not isinstance(row, dict):
         return False
     history, steps = row.get("history"), row.get("trajectory")
-    if isinstance(history, list) and ("trajectory" in row or _is_history(history)):
-        return True
+    if isinstance(history, list):
+        first = object_in(history[0]) if history else {}
+        if "trajectory" in row or {"agent", "role"} <= first.keys():
+            return True
     return isinstance(steps, list) and bool(steps) and isinstance(steps[0], dict) and "response" in steps[0]
 
 
-def _is_history(history: list[Any]) -> bool:
-    return bool(history) and isinstance(history[0], dict) and {"agent", "role"} <= history[0].keys()
-
-
 def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
-    id, steps = content_id(row), _steps(row)
+    steps = row.get("trajectory")
+    if steps is None:
+        steps = []
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        raise MalformedError("trajectory is no list of steps")
     entries = [*_history(row), *_unheard(row, steps)]
     check_length(entries)
     messages = messages_of([_message(entry) for entry in entries], set(), "history")
@@ -47,24 +49,22 @@ def records(row: dict[str, Any]) -> Iterator[Record | Reject]:
     ]
     if not turns:
         raise MalformedError("no step was written by the assistant")
+    id = content_id(row)
     root = _root(row, id)
     yield root
     for number, at in enumerate(turns):
         asked = entries[at]
+        # Several agents write into one history, and each sees its own entries.
         seen = [
             messages[before] for before in range(at) if entries[before].get("agent") == asked.get("agent")
         ]
         record = _call(asked, seen, f"{id}-{number}", root)
-        record.attributes |= _step_facts(steps[number]) if number < len(steps) else {}
+        if number < len(steps):
+            step = steps[number]
+            facts = {"tool_seconds": number_of(step.get("execution_time")), "state": step.get("state")}
+            record.attributes |= {key: value for key, value in facts.items() if value not in (None, "", {})}
         record.attributes["turn"] = number
         yield record
-
-
-def _steps(row: dict[str, Any]) -> list[Entry]:
-    steps = row.get("trajectory")
-    if steps is not None and not (isinstance(steps, list) and all(isinstance(step, dict) for step in steps)):
-        raise MalformedError("trajectory is no list of steps")
-    return steps or []
 
 
 def _history(row: dict[str, Any]) -> list[Entry]:
@@ -79,17 +79,18 @@ def _history(row: dict[str, Any]) -> list[Entry]:
 
 def _unheard(row: dict[str, Any], steps: list[Entry]) -> Iterator[Entry]:
     """Steps that the history lacks, as its entries: the last one, or all when there is no history."""
-    agent = next((entry.get("agent") for entry in reversed(_history(row))), None)
-    known = sum(entry["role"] == ASSISTANT and not entry.get("is_demo") for entry in _history(row))
+    history = _history(row)
+    agent = history[-1].get("agent") if history else None
+    known = sum(entry["role"] == ASSISTANT and not entry.get("is_demo") for entry in history)
     for step in steps[known:]:
-        if step.get("response") or step.get("thought") or step.get("action"):
-            text = as_text(step.get("response") or step.get("thought") or step.get("action"))
-            yield {"role": ASSISTANT, "content": text, "agent": agent}
+        said = step.get("response") or step.get("thought") or step.get("action")
+        if said:
+            yield {"role": ASSISTANT, "content": as_text(said), "agent": agent}
             yield {"role": "user", "content": as_text(step.get("observation") or ""), "agent": agent}
 
 
 def _root(row: dict[str, Any], id: str) -> Record:
-    config, info = _config(row), object_in(row.get("info"))
+    config, info = object_in(json_or_text(row.get("replay_config"))), object_in(row.get("info"))
     statistics = object_in(info.get("model_stats"))
     problem = object_in(config.get("problem_statement"))
     attributes = {
@@ -109,10 +110,6 @@ def _root(row: dict[str, Any], id: str) -> Record:
         attributes=filled(attributes),
         format=NAME,
     )
-
-
-def _config(row: dict[str, Any]) -> dict[str, Any]:
-    return object_in(json_or_text(row.get("replay_config")))
 
 
 def _call(answer: Entry, seen: list[Message], span_id: str, root: Record) -> Record:
@@ -143,8 +140,3 @@ def _message(entry: Entry) -> Message:
     if entry["role"] == "tool" and isinstance(ids, list) and ids:
         message["tool_call_id"] = str(ids[0])
     return message
-
-
-def _step_facts(step: Entry) -> dict[str, Any]:
-    facts = {"tool_seconds": number_of(step.get("execution_time")), "state": step.get("state")}
-    return {key: value for key, value in facts.items() if value not in (None, "", {})}

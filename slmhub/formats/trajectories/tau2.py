@@ -11,7 +11,16 @@ from datetime import timedelta
 from typing import Any
 
 from slmhub.formats.conversations import check_length, tools_of_text
-from slmhub.formats.fields import content_id, filled, instant_of, number_of, object_in, outcome_of, text_of
+from slmhub.formats.fields import (
+    content_id,
+    filled,
+    instant_of,
+    number_of,
+    object_in,
+    objects_in,
+    outcome_of,
+    text_of,
+)
 from slmhub.formats.parts import tool_call, tool_result
 from slmhub.formats.providers import openai_chat
 from slmhub.formats.providers.names import provider_of
@@ -46,19 +55,21 @@ def _calls(simulation: Any, info: dict[str, Any]) -> Iterator[Record]:
     if not isinstance(simulation, dict) or not isinstance(simulation.get("messages"), list):
         raise MalformedError("no list of messages")
     check_length(simulation["messages"])
-    issues: set[Issue] = set()
     about = _about(simulation, info)
     seen: list[Message] = list(about.messages)
     for number, turn in enumerate(_flat(simulation["messages"])):
         if not isinstance(turn, dict):
             raise MalformedError(f"message {number + 1} is no object")
         if turn.get("role") == "assistant":
+            issues: set[Issue] = set()
             message = _answer(turn, issues)
             if not _is_greeting(turn, seen):
-                yield _call(about, turn, number, list(seen), message)
+                yield _call(about, turn, number, seen=list(seen), output=message, issues=issues)
             seen.append(message)
-        elif (heard := _heard(turn)) is not None:
-            seen.append(heard)
+        else:
+            heard = _heard(turn)
+            if heard is not None:
+                seen.append(heard)
 
 
 def _flat(messages: list[Any]) -> Iterator[Any]:
@@ -80,8 +91,16 @@ def _about(simulation: dict[str, Any], info: dict[str, Any]) -> Record:
     metadata = {key: simulation[key] for key in _ABOUT if simulation.get(key) is not None}
     reward = object_in(simulation.get("reward_info")).get("reward")
     domain = text_of(world.get("domain_name"))
-    metadata |= {key: value for key, value in (("reward", reward), ("domain", domain)) if value is not None}
+    if reward is not None:
+        metadata["reward"] = reward
+    if domain is not None:
+        metadata["domain"] = domain
     policy = simulation.get("policy") or world.get("policy")
+    tools = world.get("tool_defs")
+    try:
+        tools = tools_of_text(list(tools.values()) if isinstance(tools, dict) else tools)
+    except MalformedError:
+        tools = []
     return Record(
         kind=SpanKind.LLM,
         name="chat",
@@ -92,32 +111,34 @@ def _about(simulation: dict[str, Any], info: dict[str, Any]) -> Record:
         model=text_of(agent.get("llm")),
         parameters=object_in(agent.get("llm_args")),
         messages=[{"role": "system", "content": policy}] if isinstance(policy, str) else [],
-        tools=_tools(world.get("tool_defs")),
+        tools=tools,
         attributes={"metadata": metadata, "outcome": outcome_of({"reward": reward})},
         format=NAME,
     )
 
 
-def _tools(given: Any) -> list[dict[str, Any]]:
-    if isinstance(given, dict):
-        given = list(given.values())
-    try:
-        return tools_of_text(given)
-    except MalformedError:
-        return []
-
-
-def _call(about: Record, turn: dict[str, Any], number: int, seen: list[Message], output: Message) -> Record:
+def _call(
+    about: Record,
+    turn: dict[str, Any],
+    number: int,
+    *,
+    seen: list[Message],
+    output: Message,
+    issues: set[Issue],
+) -> Record:
     raw = object_in(turn.get("raw_data"))
-    issues: set[Issue] = set()
+    choices = raw.get("choices")
+    choice = object_in(choices[0]) if isinstance(choices, list) and choices else {}
     served = text_of(raw.get("model"))
     seconds = number_of(turn.get("generation_time_seconds"))
     ended = instant_of(turn.get("timestamp"), issues)
     model = served or about.model
+    # The harness calls through LiteLLM, which writes the provider before the model: "openai/gpt-4.1".
+    provider, slash, _ = (about.model or "").partition("/")
     attributes = about.attributes | {
         "response_id": text_of(raw.get("id")),
         "turn": number,
-        "issues": sorted({*issues, *_issues_of(output)}),
+        "issues": sorted(issues),
     }
     return Record(
         kind=SpanKind.LLM,
@@ -126,7 +147,7 @@ def _call(about: Record, turn: dict[str, Any], number: int, seen: list[Message],
         span_id=f"{about.trace_id}-{number}"[:256],
         session=about.session,
         agent=about.agent,
-        provider=provider_of((about.model or "").partition("/")[0]) if "/" in (about.model or "") else None,
+        provider=provider_of(provider) if slash else None,
         model=model,
         parameters=about.parameters,
         messages=seen,
@@ -137,28 +158,21 @@ def _call(about: Record, turn: dict[str, Any], number: int, seen: list[Message],
         latency_ms=seconds * 1000 if seconds is not None else None,
         usage=openai_chat.usage_of({**object_in(raw.get("usage")), **object_in(turn.get("usage"))}),
         cost=number_of(turn.get("cost")) if turn.get("usage") else None,
-        finish_reason=_finish_reason(raw),
+        finish_reason=text_of(choice.get("finish_reason")),
         attributes=filled(attributes),
         format=NAME,
     )
 
 
-def _issues_of(output: Message) -> list[str]:
-    issues: set[Issue] = set()
-    for call in output.get("tool_calls", ()):
-        tool_call(call["id"], call["function"]["name"], call["function"]["arguments"], issues)
-    return sorted(issues)
-
-
 def _answer(turn: dict[str, Any], issues: set[Issue]) -> Message:
     content = turn.get("content")
     message: Message = {"role": "assistant", "content": content if isinstance(content, str) else None}
-    given = turn.get("tool_calls")
-    calls = [call for call in given if isinstance(call, dict)] if isinstance(given, list) else []
+    calls = [
+        tool_call(call.get("id"), call.get("name"), call.get("arguments"), issues)
+        for call in objects_in(turn.get("tool_calls"))
+    ]
     if calls:
-        message["tool_calls"] = [
-            tool_call(call.get("id"), call.get("name"), call.get("arguments"), issues) for call in calls
-        ]
+        message["tool_calls"] = calls
     return message
 
 
@@ -170,9 +184,3 @@ def _heard(turn: dict[str, Any]) -> Message | None:
     if turn.get("tool_calls") or not isinstance(content, str):
         return None
     return {"role": str(turn.get("role") or "user"), "content": content}
-
-
-def _finish_reason(raw: dict[str, Any]) -> str | None:
-    choices = raw.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return text_of(object_in(first).get("finish_reason"))
