@@ -11,6 +11,7 @@ from typing import Any
 
 from slmhub.chat_client import Endpoint
 from slmhub.formats.signature import NOTHING, action_of, routing_signature
+from slmhub.formats.tool_calls import tool_calls_of
 
 SPECIALIST_S, SPECIALIST_CONNECT_S = 10.0, 1.0
 TEACHER_S, TEACHER_CONNECT_S = 600.0, 5.0
@@ -93,12 +94,15 @@ def doubt(route: RouteEntry, response: Any) -> str:
     """Why this answer of the route's specialist should not be used; empty when it should."""
     try:
         confidence = float(response["slmhub"]["confidence"])
-        action = action_of(response["choices"][0]["message"])
+        message = response["choices"][0]["message"]
+        action = action_of(message)
+        # What the readers of logs pass over, a caller would stumble over.
+        has_broken_calls = len(tool_calls_of(message)) < len(message.get("tool_calls") or ())
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return "malformed answer"
     if confidence < route.threshold:
         return f"confidence {confidence:.2f} below {route.threshold:.2f}"
-    if action == NOTHING:
+    if action == NOTHING or has_broken_calls:
         return "malformed answer"
     if route.actions and action not in route.actions:
         return "answer is of another kind than the task's"

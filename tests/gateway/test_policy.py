@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from apps.gateway.policy import Plan, RouteEntry, Step, TeacherEntry, plan_for, 
 from slmhub.chat_client import Endpoint
 from slmhub.formats.signature import routing_signature
 from tests.gateway.desk import ASK
+from tests.gateway.specialists import LOOKUP, completion
 
 ROUTE = RouteEntry(task_id=1, specialist="desk-1@abc", threshold=0.5, actions=frozenset({"tool:lookup"}))
 TEACHER = TeacherEntry(Endpoint("http://127.0.0.1:1/v1"), model="big", simulated=False)
@@ -61,3 +63,11 @@ def test_a_route_holds_for_the_calls_of_its_agent_that_look_like_it() -> None:
 )
 def test_messages_of_no_known_shape_have_no_route(messages: Any) -> None:
     assert route_of({}, 7, {"messages": messages, "tools": None}) is None
+
+
+@pytest.mark.parametrize("calls", [["x"], [LOOKUP["tool_calls"][0], None], 5, {"a": 1}])
+def test_tool_calls_that_are_none_are_not_passed_on(calls: Any) -> None:
+    anything_goes = replace(ROUTE, actions=frozenset())
+    said = completion({"role": "assistant", "content": "Well", "tool_calls": calls})
+    assert policy.doubt(anything_goes, said) == "malformed answer"
+    assert policy.doubt(anything_goes, completion(LOOKUP)) == ""
