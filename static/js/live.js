@@ -1,4 +1,4 @@
-// One websocket per page. An event makes the fragments that listen for it re-fetch themselves by htmx.
+// One websocket per page. An event makes the live parts that listen for it re-fetch themselves by htmx.
 // The server replays from ?after=N, so a reconnect loses nothing; the page is complete without the socket.
 (() => {
   "use strict";

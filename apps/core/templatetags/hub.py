@@ -122,8 +122,9 @@ def live(
     if unless:
         return format_html('id="{}"', part)
     about = " ".join(f"{key}:{value}" for key, value in match.items() if value not in (None, ""))
+    # An event for one part is none for the part around it, hence `consume`.
     return format_html(
-        'id="{part}" data-live-on="{on}"{match} hx-get="{at}" hx-trigger="live" hx-select="#{part}"'
+        'id="{part}" data-live-on="{on}"{match} hx-get="{at}" hx-trigger="live consume" hx-select="#{part}"'
         ' hx-swap="outerHTML"',
         part=part,
         on=on,
