@@ -13,7 +13,7 @@ from apps.gateway.refusals import Refusal
 from apps.spool.record import Served
 from apps.spool.writer import SpoolWriter
 from slmhub.chat_client import ChatClient, UnreachableError
-from slmhub.formats.providers.chat_stream import fold
+from slmhub.formats.providers.chat_stream import fold, unfold
 
 EVENTS = b"text/event-stream"
 
@@ -40,10 +40,12 @@ async def _give(call: Call, answer: Whole, served: Served, spool: SpoolWriter, s
     told = msgspec.structs.replace(served, error=answer.error, latency_ms=call.elapsed_ms)
     await spool.write(call.header(told), call.payload(response))
     if call.wants_stream and answer.is_checked:
+        relay = call.surface.relay(call.request)
         await send_start(send, 200, EVENTS, headers_of(served))
-        for event in call.surface.events(answer.response, call.request):
-            await send_bytes(send, event, more=True)
-        await send_bytes(send, b"", more=False)
+        for event in unfold(answer.response, with_usage=call.wants_usage):
+            if piece := relay(event):
+                await send_bytes(send, piece, more=True)
+        await send_bytes(send, relay(b""), more=False)
     else:
         await send_json(send, answer.status, response, headers_of(served))
 

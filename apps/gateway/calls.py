@@ -13,6 +13,7 @@ import orjson
 from apps.gateway.surfaces.surface import Surface
 from apps.spool.record import Header, PayloadKind, Served
 from apps.traces.models import Source
+from slmhub.formats.fields import object_in
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Call:
     @property
     def wants_stream(self) -> bool:
         return bool(self.request.get("stream"))
+
+    @property
+    def wants_usage(self) -> bool:
+        """In the last event of a stream."""
+        return bool(object_in(self.request.get("stream_options")).get("include_usage"))
 
     @property
     def elapsed_ms(self) -> float:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 
-from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 
@@ -25,7 +23,6 @@ SAMPLE = 1_000
 # So many spans are read one by one and sorted; more lie densely enough in the list to be met there.
 FEW_HITS = 1_000
 RARE_EMITTER = 5_000
-_MOST_VALUES = 100
 _BEFORE, _AFTER = 24, 90
 _NOT_LISTED = ("parameters", "attributes", "error", "routing_key")
 
@@ -77,8 +74,7 @@ class CallRow:
 
 def search(agent: Agent, given: Mapping[str, str]) -> Search:
     """Calls of the agent, or spans of another kind, narrowed by the parameters of `call_facets`."""
-    models, actions = (partial(_values, agent, column) for column in ("model", "action"))
-    filters = Filters(call_facets(agent, models=models, actions=actions), given)
+    filters = Filters(call_facets(agent), given)
     spans, hits = _begin(agent, filters)
     narrowed = filters.narrow(spans).select_related("session").defer(*_NOT_LISTED)
     return Search(narrowed, filters, hits)
@@ -114,21 +110,6 @@ def figures(spans: QuerySet[Span]) -> Figures:
         error_share=sum(status == Status.ERROR for _, status, *_ in rows) / len(rows) if rows else None,
         latency_ms=median(latencies) if latencies else None,
     )
-
-
-def _values(agent: Agent, column: str) -> list[tuple[str, str]]:
-    """The distinct values of an indexed column as choices, found by one index seek each."""
-    sql = f"""
-        WITH RECURSIVE found(value) AS (
-            SELECT MIN({column}) FROM traces_span WHERE agent_id = %s
-            UNION ALL
-            SELECT (SELECT MIN({column}) FROM traces_span WHERE agent_id = %s AND {column} > found.value)
-            FROM found WHERE found.value IS NOT NULL
-        ) SELECT value FROM found WHERE value IS NOT NULL AND value <> '' LIMIT %s
-    """  # noqa: S608 - the column is named above
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [agent.pk, agent.pk, _MOST_VALUES])
-        return [(row[0], row[0]) for row in cursor.fetchall()]
 
 
 def rows_of(agent: Agent, spans: Sequence[Span], found: Search | None = None) -> list[CallRow]:

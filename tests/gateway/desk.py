@@ -56,11 +56,14 @@ class Desk:
         )
         eventually(lambda: fields["model"] in self.model_ids(), within=3)
 
-    def route(self, *, threshold: float = 0.5, body: dict[str, Any] = ASK) -> Rollout:
-        """A specialist is live for calls like `body`."""
+    def route(
+        self, *, threshold: float = 0.5, body: dict[str, Any] = ASK, action: str = "tool:lookup"
+    ) -> Rollout:
+        """A specialist is live for calls like `body`, which it answers by `action`."""
         key = routing_signature(body["messages"], body.get("tools") or [])
         rollout = rollouts.request(
-            evaluation=evaluation(self.world, task(self.world, key=key)), actor=self.world.engineer
+            evaluation=evaluation(self.world, task(self.world, key=key, action=action)),
+            actor=self.world.engineer,
         )
         with transaction.atomic():
             rollouts.approve(rollout=rollout, actor=self.world.approver)

@@ -20,7 +20,7 @@ from apps.training import recipes, services
 from apps.training.estimates import estimate
 from apps.training.events import TrainingStarted
 from apps.training.models import TrainingRun
-from slmhub.ml.methods import METHODS
+from slmhub.ml.methods import DEFAULT, METHODS
 from slmhub.ml.training.spec import read_recipe
 from tests.ml.full_method import Full
 from tests.training.builders import base_at, frozen_dataset, made_specialist
@@ -223,6 +223,8 @@ class TestForm:
     ) -> None:
         base, dataset = base_at(weights_here), frozen_dataset(world)
         client = world.client(world.engineer)
+        for name in METHODS.keys() - {DEFAULT}:
+            monkeypatch.delitem(METHODS, name)
         assert b'name="method"' not in client.get(self.url(world, dataset)).content
         monkeypatch.setitem(METHODS, Full.name, Full())
         page = client.get(self.url(world, dataset)).content

@@ -7,7 +7,6 @@ from typing import Any
 from apps.gateway.refusals import Refusal
 from apps.gateway.surfaces.surface import Asked, Json, Relay
 from slmhub.formats.foreign_json import NotJsonError, decode
-from slmhub.formats.providers.chat_stream import unfold
 
 PATH = "/v1/chat/completions"
 
@@ -30,11 +29,6 @@ def parse(body: bytes) -> Asked:
 
 def render(response: Json) -> Json:
     return response
-
-
-def events(response: Json, request: Json) -> list[bytes]:
-    options = request.get("stream_options") or {}
-    return unfold(response, with_usage=bool(options.get("include_usage")))
 
 
 def relay(request: Json) -> Relay:

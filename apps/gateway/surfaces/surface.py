@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from apps.gateway.refusals import Refusal
 
 Json = dict[str, Any]
-# What the caller gets for a piece of the upstream's stream; an empty piece stands for its end.
+# What the caller gets for a piece of a stream, which may begin and end anywhere; an empty one is its end.
 Relay = Callable[[bytes], bytes]
 
 
@@ -33,10 +33,7 @@ class Surface(Protocol):
     def render(self, response: Json) -> Json:
         """A whole answer, or what went wrong instead, for the caller."""
 
-    def events(self, response: Json, request: Json) -> list[bytes]:
-        """A whole answer as the events of a stream."""
-
     def relay(self, request: Json) -> Relay:
-        """Takes a backend's stream piece by piece to the caller."""
+        """Takes a stream of chunks to the caller: a teacher's as it comes, or a whole answer told as one."""
 
     def refusal(self, refused: Refusal) -> Json: ...

@@ -15,7 +15,7 @@ _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 
 def fold(stream: bytes) -> dict[str, Any]:
     """The chat completion that the chunks of `stream` add up to; what is no chunk is passed over."""
-    return fold_chunks(_chunks(stream))
+    return fold_chunks(chunks_of(stream))
 
 
 def fold_chunks(chunks: list[dict[str, Any]]) -> dict[str, Any]:
@@ -65,7 +65,8 @@ def _add_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
                 call[key].append(function[key])
 
 
-def _chunks(stream: bytes) -> list[dict[str, Any]]:
+def chunks_of(stream: bytes) -> list[dict[str, Any]]:
+    """The objects in the lines of a stream; what is none is passed over, and `[DONE]` too."""
     chunks = []
     for line in stream.splitlines():
         if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
