@@ -48,7 +48,8 @@ async def read_body(
                     raise CallerLeftError("The caller left before the body was complete.")
                 chunk = message.get("body", b"")
                 more = bool(message.get("more_body"))
-                limit.reschedule(min(latest, clock() + SILENCE_S))
+                if more:
+                    limit.reschedule(min(latest, clock() + SILENCE_S))
                 grow(len(chunk))
                 body += chunk
                 if len(body) > most:
